@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { ToolSpec } from "../tools/contract.ts";
+
+/** Where an agent's words come from: `provider/model`, for example `local/extract` or `openai/gpt-5.2-mini`. */
+export const ModelRef = z
+  .string()
+  .max(200)
+  .regex(/^[a-z][a-z0-9-]{0,39}\/[A-Za-z0-9@:._/-]{1,160}$/, "expected provider/model");
+export type ModelRef = z.infer<typeof ModelRef>;
+
+/** Sampling, handed to the provider as it is; absent means the provider's default. */
+export const ModelParameters = z.strictObject({
+  temperature: z.number().min(0).max(2).optional(),
+  top_p: z.number().min(0).max(1).optional(),
+  max_output_tokens: z.number().int().min(1).max(200_000).optional(),
+  stop: z.array(z.string().min(1).max(100)).max(4).optional(),
+});
+export type ModelParameters = z.infer<typeof ModelParameters>;
+
+/** A passage the agent may quote; the title is what a citation names. */
+export const KnowledgeItem = z.strictObject({
+  title: z.string().min(1).max(200),
+  text: z.string().min(1).max(100_000),
+});
+export type KnowledgeItem = z.infer<typeof KnowledgeItem>;
+
+/** How a failed run is tried again: full jitter over `base_ms` grown by the policy, never above `cap_ms`. */
+export const RetryPolicy = z.strictObject({
+  policy: z.enum(["exponential", "linear", "fixed"]).default("exponential"),
+  attempts: z.number().int().min(1).max(20).default(3),
+  base_ms: z.number().int().min(1).max(3_600_000).default(500),
+  cap_ms: z.number().int().min(1).max(86_400_000).default(60_000),
+});
+export type RetryPolicy = z.infer<typeof RetryPolicy>;
+
+/** What one agent admits, exact in its own object (DECISIONS 21). Absent means unlimited. */
+export const AgentLimits = z.strictObject({
+  requests_per_minute: z.number().int().min(0).max(1_000_000).optional(),
+  /** Invocations accepted and not terminal; above it `overloaded`. */
+  queue_depth: z.number().int().min(1).max(10_000).default(1000),
+  /** Most micro-USD one invocation may cost; a step that could pass it is not started. */
+  max_cost_micros: z.number().int().min(0).max(1_000_000_000_000).optional(),
+});
+export type AgentLimits = z.infer<typeof AgentLimits>;
+
+/** How much of a session the model sees: whole turns from the newest back, within both bounds. */
+export const HistoryWindow = z.strictObject({
+  max_turns: z.number().int().min(0).max(200).default(20),
+  max_tokens: z.number().int().min(0).max(1_000_000).default(8000),
+});
+export type HistoryWindow = z.infer<typeof HistoryWindow>;
+
+/** The document that defines an agent of `kind: llm`. Unknown fields are refused. */
+export const AgentSpec = z.strictObject({
+  kind: z.literal("llm"),
+  instructions: z.string().max(200_000).default(""),
+  model: ModelRef.default("local/extract"),
+  fallback: z.array(ModelRef).max(5).default([]),
+  parameters: ModelParameters.default({}),
+  knowledge: z.array(KnowledgeItem).max(100).default([]),
+  tools: z.array(ToolSpec).max(64).default([]),
+  history: HistoryWindow.prefault({}),
+  limits: AgentLimits.prefault({}),
+  retry: RetryPolicy.prefault({}),
+  /** Model calls in one run; the run fails with `step_limit` after them. */
+  max_steps: z.number().int().min(1).max(50).default(8),
+  /** One model call, in ms, first byte to last. */
+  model_timeout_ms: z.number().int().min(100).max(600_000).default(120_000),
+});
+export type AgentSpec = z.infer<typeof AgentSpec>;

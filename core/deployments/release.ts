@@ -1,0 +1,44 @@
+import type { AgentSpec } from "../agents/spec.ts";
+import type { Price } from "../models/contract.ts";
+
+/** A provider as a release carries it; the key stays sealed until the object makes a call. */
+export type ReleaseProvider = {
+  readonly id: string;
+  readonly slug: string;
+  /** `openai` speaks to any compatible base URL. */
+  readonly kind: "openai";
+  readonly baseUrl: string;
+  /** Sealed under additional data `tenantId|provider|id`; null for a provider that needs none. */
+  readonly sealedKey: string | null;
+};
+
+/** Everything one AgentRuntime needs to run one version: what "installed" means. */
+export type Release = {
+  readonly tenantId: string;
+  readonly agentId: string;
+  readonly agentSlug: string;
+  readonly environment: string;
+  readonly replica: number;
+  /** The object's tag, part of the ids it makes. */
+  readonly tag: string;
+  /** Grows by one with each change of what is live here, a provider's new key included. */
+  readonly generation: number;
+  readonly deploymentId: string;
+  readonly versionId: string;
+  readonly version: number;
+  readonly specHash: string;
+  readonly spec: AgentSpec;
+  readonly providers: readonly ReleaseProvider[];
+  /** By `provider/model`; a model without one costs 0 and says so nowhere. */
+  readonly prices: Readonly<Record<string, Price>>;
+};
+
+/** The name of an agent's object, everywhere (DECISIONS 1). Ids, never slugs. */
+export function objectName(
+  tenantId: string,
+  agentId: string,
+  environment: string,
+  replica: number,
+): string {
+  return JSON.stringify([tenantId, agentId, environment, replica]);
+}

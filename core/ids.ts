@@ -1,0 +1,91 @@
+/**
+ * Ids: `prefix_` and 26 lower-case base-32 characters, ordered by time of making.
+ *
+ * 10 characters of epoch milliseconds, 16 of randomness (80 bits). An id whose owner is a
+ * Durable Object (`inv_`, `ses_`) spends the first 6 of the 16 on the object's tag, so that the
+ * object is found from the id alone (inside the tenant's own table, DECISIONS 2); 50 random bits
+ * stay. Crockford's alphabet: no i, l, o, u.
+ */
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const TIME_LENGTH = 10;
+const RANDOM_LENGTH = 16;
+
+export const TAG_LENGTH = 6;
+
+export const PREFIXES = {
+  tenant: "ten",
+  hostname: "hst",
+  user: "usr",
+  member: "mem",
+  key: "key",
+  agent: "agt",
+  version: "ver",
+  deployment: "dep",
+  invocation: "inv",
+  run: "run",
+  session: "ses",
+  message: "msg",
+  toolCall: "tcl",
+  provider: "prv",
+  usage: "use",
+  request: "req",
+  event: "evt",
+  audit: "aud",
+} as const;
+
+export type IdNoun = keyof typeof PREFIXES;
+
+/** Fills the array with random bytes; `crypto.getRandomValues` in every shell. */
+export type FillRandom = (bytes: Uint8Array) => Uint8Array;
+
+const random: FillRandom = (bytes) => crypto.getRandomValues(bytes);
+
+/**
+ * A new id of `noun`.
+ *
+ * @param nowMs  Epoch ms; orders ids made in different milliseconds.
+ * @param tag    Owning object's tag (`TAG_LENGTH` characters) for ids an object must be found by.
+ */
+export function newId(noun: IdNoun, nowMs: number, tag = "", fill: FillRandom = random): string {
+  return `${PREFIXES[noun]}_${timePart(nowMs)}${tag}${randomPart(RANDOM_LENGTH - tag.length, fill)}`;
+}
+
+/** A random tag for a Durable Object: `TAG_LENGTH` base-32 characters, 30 bits. */
+export function newTag(fill: FillRandom = random): string {
+  return randomPart(TAG_LENGTH, fill);
+}
+
+/** The tag inside an `inv_` or `ses_` id, or `undefined` when it is no id of that noun. */
+export function tagOf(noun: "invocation" | "session", id: string): string | undefined {
+  if (!isId(noun, id)) return undefined;
+  const start = PREFIXES[noun].length + 1 + TIME_LENGTH;
+  return id.slice(start, start + TAG_LENGTH);
+}
+
+/** True when `text` has the exact form of an id of `noun`; says nothing about existence. */
+export function isId(noun: IdNoun, text: string): boolean {
+  const prefix = PREFIXES[noun];
+  if (text.length !== prefix.length + 1 + TIME_LENGTH + RANDOM_LENGTH) return false;
+  if (!text.startsWith(`${prefix}_`)) return false;
+  for (let i = prefix.length + 1; i < text.length; i += 1) {
+    if (!ALPHABET.includes(text.charAt(i))) return false;
+  }
+  return true;
+}
+
+function timePart(nowMs: number): string {
+  let rest = nowMs;
+  let text = "";
+  for (let i = 0; i < TIME_LENGTH; i += 1) {
+    text = ALPHABET.charAt(rest % 32) + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+function randomPart(length: number, fill: FillRandom): string {
+  const bytes = fill(new Uint8Array(length));
+  let text = "";
+  for (const byte of bytes) text += ALPHABET.charAt(byte & 31);
+  return text;
+}

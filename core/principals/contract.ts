@@ -1,0 +1,50 @@
+/**
+ * Every permission there is, `noun:verb`. Routes declare one; credentials hold a subset.
+ * `tenants:provision` belongs to the platform alone.
+ */
+export const SCOPES = [
+  "tenants:provision",
+  "tenants:read",
+  "keys:read",
+  "keys:write",
+  "agents:read",
+  "agents:write",
+  "agents:invoke",
+  "deployments:read",
+  "deployments:write",
+  "invocations:read",
+  "invocations:write",
+  "sessions:read",
+  "providers:read",
+  "providers:write",
+  "usage:read",
+] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What the first key of a tenant holds: everything inside the tenant. */
+export const TENANT_SCOPES = SCOPES.filter((scope) => scope !== "tenants:provision");
+
+/** Whoever a request acts as. `id` is what idempotency, sessions and audit are scoped to. */
+export type Principal = {
+  readonly kind: "key" | "user" | "app_client" | "platform";
+  /** `key_…`, `usr_…`, `cli_…` or `platform`. */
+  readonly id: string;
+  /** The tenant the credential belongs to; must equal the host's (null only for the platform). */
+  readonly tenantId: string | null;
+  readonly scopes: readonly Scope[];
+  /** Narrowing: absent means any. */
+  readonly agentId?: string;
+  readonly environment?: string;
+};
+
+/** Does the principal hold the scope? Narrowing is checked beside the resource. */
+export function holds(principal: Principal, scope: Scope): boolean {
+  return principal.scopes.includes(scope);
+}
+
+/** May the principal touch this agent in this environment at all? */
+export function covers(principal: Principal, agentId: string, environment?: string): boolean {
+  if (principal.agentId !== undefined && principal.agentId !== agentId) return false;
+  if (environment === undefined || principal.environment === undefined) return true;
+  return principal.environment === environment;
+}

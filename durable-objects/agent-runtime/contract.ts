@@ -1,0 +1,91 @@
+import type { Invocation, InvocationEvent, Step } from "../../core/invocations/contract.ts";
+import type { Release } from "../../core/deployments/release.ts";
+import type { Refusal } from "../../core/problem.ts";
+
+/** Whose object this is; every call carries it and the object refuses any other (G7). */
+export type Owner = {
+  readonly tenantId: string;
+  readonly agentId: string;
+  readonly environment: string;
+  readonly replica: number;
+};
+
+/** One request for work, after identity and schema are settled at the edge. */
+export type Call = {
+  readonly owner: Owner;
+  /** The generation the edge believes live; the object pulls the release when it is behind. */
+  readonly generation: number;
+  /** `Principal.id`. */
+  readonly principal: string;
+  readonly idempotencyKey?: string;
+  /** SHA-256 (base64url) of method, path and canonical body. */
+  readonly fingerprint: string;
+  /** JSON text of `InvokeBody.input`. */
+  readonly input: string;
+  readonly sessionId?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly maxCostMicros?: number;
+  readonly requestId: string;
+  readonly traceparent?: string;
+  /** True: write deltas as the model speaks. */
+  readonly deltas: boolean;
+};
+
+export type Accepted = {
+  readonly ok: true;
+  readonly invocation: Invocation;
+  /** The key was known: this is the earlier invocation. */
+  readonly replayed: boolean;
+};
+
+export type Found = { readonly ok: true; readonly invocation: Invocation };
+export type FoundSteps = { readonly ok: true; readonly steps: readonly Step[] };
+export type FoundEvents = { readonly ok: true; readonly events: ReadableStream<Uint8Array> };
+export type Acknowledged = { readonly ok: true };
+
+/** One finished invocation and its calls, for the control plane's ledger; ids make it idempotent. */
+export type LedgerEntry = {
+  readonly outboxId: number;
+  readonly invocation: Omit<Invocation, "input" | "output" | "metadata" | "lineage">;
+  readonly agentId: string;
+  readonly principal: string;
+  readonly usage: readonly UsageRecord[];
+};
+
+/** One model call as owed. `id` is the invocation's id and the step's key. */
+export type UsageRecord = {
+  readonly id: string;
+  readonly step: string;
+  readonly model: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly estimated: boolean;
+  readonly costMicros: number;
+  readonly atMs: number;
+};
+
+export type LedgerPage = { readonly ok: true; readonly entries: readonly LedgerEntry[] };
+
+/** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
+export type AgentRuntimeRpc = {
+  /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
+  invoke(call: Call, waitMs: number): Promise<Accepted | Refusal>;
+  /** The same, answering with the event stream as SSE bytes from the first event on. */
+  stream(call: Call): Promise<(FoundEvents & { readonly invocationId: string }) | Refusal>;
+  get(owner: Owner, invocationId: string): Promise<Found | Refusal>;
+  steps(owner: Owner, invocationId: string): Promise<FoundSteps | Refusal>;
+  /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */
+  events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal>;
+  cancel(owner: Owner, invocationId: string): Promise<Found | Refusal>;
+  /** A new invocation from a terminal one's input (`redriven_from`), same session. */
+  retry(owner: Owner, invocationId: string, call: Omit<Call, "input">): Promise<Accepted | Refusal>;
+  /** Store a release without making it live; idempotent by generation. */
+  install(release: Release): Promise<Acknowledged | Refusal>;
+  /** An `llm` agent is healthy when its spec resolves and its providers' keys open. */
+  health(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
+  /** Up to `limit` unacknowledged ledger entries, oldest first. */
+  ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
+  acknowledge(owner: Owner, outboxIds: readonly number[]): Promise<Acknowledged | Refusal>;
+};
+
+export type { InvocationEvent };
