@@ -1,0 +1,62 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/**
+ * Three projects, by what a test needs: nothing (`core`), the Workers runtime (`workerd`), or the
+ * whole platform as a process of its own (`system`).
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "core",
+          include: [
+            "core/**/*.test.ts",
+            "tests/*.test.ts",
+            "web/**/*.test.{ts,tsx}",
+            "tools/**/*.test.ts",
+          ],
+          environment: "node",
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async ({ inject }) => ({
+            remoteBindings: false,
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                ...inject<Record<string, string>>("vars"),
+                TEST_MIGRATIONS: await readD1Migrations("migrations/d1"),
+                TEST_MODEL_PORT: inject<number>("modelPort"),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "workerd",
+          include: [
+            "workers/**/*.test.ts",
+            "durable-objects/**/*.test.ts",
+            "tests/request/**/*.test.ts",
+          ],
+          globalSetup: ["tests/fixtures/workerd-setup.ts"],
+          isolate: false,
+          maxWorkers: 1,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "system",
+          include: ["tests/system/**/*.test.ts", "bench/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
