@@ -1,0 +1,116 @@
+/** What Miniflare is told: the Worker itself, its static files, and the wall around its calls. */
+import { readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import type { V4MiniflareOptions } from "miniflare";
+import type { Bundle } from "./build.ts";
+import type { Vars } from "./settings.ts";
+
+/** Part of every object's identity on disk: never changes. */
+export const WORKER = "berth";
+const ASSETS_WORKER = "berth-assets";
+const EGRESS_WORKER = "berth-egress";
+
+/** As `worker-options.ts` wrote it; only what is touched here is named. */
+type BuiltOptions = {
+  readonly compatibilityDate: string;
+  readonly bindings: Vars;
+  readonly assets?: { readonly binding?: string; readonly assetConfig?: object };
+  readonly [option: string]: unknown;
+};
+
+type Workers = Extract<V4MiniflareOptions, { workers: unknown }>["workers"];
+
+/**
+ * Three Workers. Static files get one of their own because a Worker with assets is answered
+ * through a router: with them bound as a service, requests reach our code directly.
+ */
+export function localWorkers(options: {
+  readonly bundle: Bundle;
+  readonly port: number;
+  readonly vars: Vars;
+  readonly egressAllow: readonly string[];
+}): Workers {
+  const { bundle, port, vars, egressAllow } = options;
+  const { assets, ...built }: BuiltOptions = JSON.parse(
+    readFileSync(join(bundle.worker, "options.json"), "utf8"),
+  );
+  const { modulesRules: _rules, rootPath: _root, ...kept } = built;
+  const binding = assets?.binding;
+  const main = {
+    ...kept,
+    name: WORKER,
+    modules: modulesOf(bundle.worker),
+    modulesRoot: bundle.worker,
+    bindings: { ...built.bindings, ...vars },
+    serviceBindings: binding === undefined ? {} : { [binding]: ASSETS_WORKER },
+    outboundService: EGRESS_WORKER,
+    unsafeDirectSockets: [{ host: "127.0.0.1", port }],
+    stripCfConnectingIp: false,
+  };
+  const egress = egressWorker(built.compatibilityDate, egressAllow);
+  if (binding === undefined) return [main, egress];
+  return [main, egress, assetsWorker(built.compatibilityDate, bundle.assets, assets?.assetConfig)];
+}
+
+const MODULE_TYPES: Readonly<Record<string, "ESModule" | "CompiledWasm" | "Text" | "Data">> = {
+  ".js": "ESModule",
+  ".mjs": "ESModule",
+  ".wasm": "CompiledWasm",
+  ".txt": "Text",
+  ".html": "Text",
+  ".sql": "Text",
+  ".bin": "Data",
+};
+
+function modulesOf(folder: string) {
+  const names = readdirSync(folder)
+    .filter((name) => extname(name) in MODULE_TYPES)
+    .sort((a, b) => Number(b === "main.js") - Number(a === "main.js"));
+  return names.map((name) => ({
+    type: MODULE_TYPES[extname(name)] ?? "Data",
+    path: join(folder, name),
+  }));
+}
+
+function assetsWorker(compatibilityDate: string, directory: string, assetConfig: object = {}) {
+  return {
+    name: ASSETS_WORKER,
+    compatibilityDate,
+    modules: true as const,
+    script: "export default { fetch: () => new Response(null, { status: 404 }) };",
+    assets: { directory, routerConfig: { has_user_worker: false }, assetConfig },
+  };
+}
+
+/**
+ * Every call the Worker makes goes through here (DECISIONS 34). The public network is reached
+ * through workerd's own filter, which looks at the address it is about to connect to, so a name
+ * that resolves to an inside address is refused however often it changes. The pairs of
+ * EGRESS_ALLOW are each a service fixed to that one address. Nothing else exists: raw sockets
+ * have no handler.
+ */
+function egressWorker(compatibilityDate: string, allow: readonly string[]) {
+  const addresses = Object.fromEntries(
+    allow.map((address, at) => [`ALLOW_${at}`, { external: { address, http: {} } }]),
+  );
+  return {
+    name: EGRESS_WORKER,
+    compatibilityDate,
+    modules: true as const,
+    script: `
+      const ALLOW = new Map(${JSON.stringify(allow.map((address, at) => [address, `ALLOW_${at}`]))});
+      export default {
+        fetch(request, env) {
+          const { hostname, port, protocol } = new URL(request.url);
+          const name = ALLOW.get(hostname + ":" + (port || (protocol === "https:" ? 443 : 80)));
+          return (name === undefined ? env.PUBLIC : env[name]).fetch(request);
+        },
+      };`,
+    serviceBindings: {
+      PUBLIC: {
+        network: { allow: ["public"], deny: [], tlsOptions: { trustBrowserCas: true } },
+      },
+      ...addresses,
+    },
+  };
+}
