@@ -48,28 +48,32 @@ const WORKER_SOURCES = [
 /**
  * The current bundle, built first when a source is newer than it. Several processes may ask at
  * once: one builds, and a finished bundle takes the old one's place by renaming.
+ *
+ * @param console  false leaves the console as it is, for runs that never open it
  */
-export async function build(log: (line: string) => void = () => {}): Promise<Bundle> {
+export async function build(
+  log: (line: string) => void = () => {},
+  { console: withConsole = true } = {},
+): Promise<Bundle> {
   const wanted = await sourceHashes();
-  if ((await stampOf(BUNDLE.worker)) === wanted.worker && (await consoleFresh(wanted.console))) {
-    return BUNDLE;
-  }
+  const fresh = async () =>
+    (await stampOf(BUNDLE.worker)) === wanted.worker &&
+    (withConsole ? await consoleFresh(wanted.console) : existsSync(BUNDLE.assets));
+  if (await fresh()) return BUNDLE;
   return withLock(join(ROOT, "dist", "build.lock"), async () => {
-    if (!(await consoleFresh(wanted.console))) await buildConsole(wanted.console, log);
+    await mkdir(BUNDLE.assets, { recursive: true });
+    if (withConsole && !(await consoleFresh(wanted.console))) {
+      await buildConsole(wanted.console, log);
+    }
     if ((await stampOf(BUNDLE.worker)) !== wanted.worker) await buildWorker(wanted.worker, log);
     return BUNDLE;
   });
 }
 
 async function buildConsole(hash: string, log: (line: string) => void): Promise<void> {
+  log("Building the console …");
   const source = join(ROOT, "web", "console");
-  if (existsSync(join(source, "src", "main.tsx"))) {
-    log("Building the console …");
-    await run("vite", ["build", "--logLevel", "error", "--emptyOutDir", source]);
-  } else {
-    await mkdir(BUNDLE.assets, { recursive: true });
-    await writeFile(join(BUNDLE.assets, "index.html"), "<!doctype html><title>Berth</title>\n");
-  }
+  await run("vite", ["build", "--logLevel", "error", "--emptyOutDir", source]);
   await mkdir(join(ROOT, "dist"), { recursive: true });
   await writeFile(join(ROOT, "dist", "console.stamp"), hash);
 }

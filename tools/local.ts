@@ -33,6 +33,8 @@ export type LocalOptions = {
   readonly vars?: Vars;
   /** Default: the project's own, built when a source has changed. */
   readonly bundle?: Bundle;
+  /** False: do not build the console first. */
+  readonly console?: boolean;
   readonly log?: (line: string) => void;
 };
 
@@ -59,8 +61,10 @@ export async function startLocal(options: LocalOptions = {}): Promise<Local> {
   const config = parseConfig({ ...given, PORT: String(port), STATE_DIR: stateDir }, "server");
   await refuseTakenPort(port);
   openState(stateDir);
-  const bundle = options.bundle ?? (await build(log));
+  const bundle = options.bundle ?? (await build(log, { console: options.console ?? true }));
   holdState(stateDir);
+  // Miniflare ends the process itself on a signal: only `exit` is sure to be heard.
+  process.once("exit", () => releaseState(stateDir));
   const vars = { ...keptKeys(stateDir), ...given };
   try {
     return await start({ port, stateDir, vars, config, bundle, log });

@@ -3,7 +3,7 @@
  *
  *     node tools/serve.ts '{"port":0,"stateDir":"/tmp/state","vars":{}}'
  *
- * Prints one line of JSON when ready, `{"url","port","workerdPid","vars"}`; everything else goes to
+ * Prints one line of JSON when ready, `{"url","port","workerdPid","platformKey"}`; everything else goes to
  * stderr. Started with `detached: true` it leads a group that holds workerd too.
  */
 import { z } from "zod";
@@ -14,6 +14,7 @@ const Options = z.strictObject({
   port: z.number().int().min(0).max(65_535).default(0),
   stateDir: z.string().min(1).exactOptional(),
   vars: z.record(z.string(), z.string()).default({}),
+  console: z.boolean().default(true),
   bundle: z.strictObject({ worker: z.string(), assets: z.string() }).exactOptional(),
 });
 
@@ -23,9 +24,10 @@ try {
     ...options,
     log: (line) => process.stderr.write(`${line}\n`),
   });
-  endWith(local.stop);
+  endWith(() => local.stop());
   const { url, port, workerdPid, vars } = local;
-  process.stdout.write(`${JSON.stringify({ url, port, workerdPid, vars })}\n`);
+  const ready = { url, port, workerdPid, platformKey: vars["PLATFORM_KEY"] };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

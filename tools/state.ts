@@ -28,8 +28,9 @@ export function holdState(folder: string): void {
   writeFileSync(join(folder, HOLDER), JSON.stringify(me));
 }
 
+/** Idempotent, and harmless once another process holds the folder. */
 export function releaseState(folder: string): void {
-  rmSync(join(folder, HOLDER), { force: true });
+  if (holderOf(folder)?.pid === process.pid) rmSync(join(folder, HOLDER), { force: true });
 }
 
 /** Delete everything in the folder. @throws StateError when it is not ours, or in use. */
