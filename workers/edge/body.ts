@@ -1,0 +1,135 @@
+/**
+ * Bytes of a request to a JSON value, refusing on the way: length while reading, encoding, depth
+ * and odd strings before parsing, prototype keys after it.
+ *
+ * Rules beyond RFC 8259, all answered 400 `malformed_json`: no byte order mark, at most 64 levels,
+ * no NUL in strings, no half surrogate pairs, no key `__proto__`. Of keys that stand twice in one
+ * object the last one counts, as RFC 8259 §4 allows; unknown fields are the schema's business.
+ */
+import { Problem } from "../../core/problem.ts";
+import { malformed, scanJson } from "./json-scan.ts";
+
+/** Bytes, on the control plane. */
+export const BODY_LIMIT = 1_048_576;
+/** Bytes, on invoke. */
+export const INVOKE_BODY_LIMIT = 10_485_760;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The request's JSON, at most `limitBytes` long; an absent body is `{}` where it is `optional`.
+ *
+ * @throws Problem `unsupported_media_type` | `too_large` | `malformed_json`
+ */
+export async function readJson(
+  request: Request,
+  options: { readonly limitBytes: number; readonly optional: boolean },
+): Promise<unknown> {
+  if (options.optional && request.body === null) return {};
+  if (!isJson(request.headers.get("content-type"))) {
+    throw new Problem("unsupported_media_type", "send application/json", {
+      errors: [{ pointer: "content-type", detail: "must be application/json" }],
+    });
+  }
+  return parseJson(await readBytes(request, options.limitBytes));
+}
+
+/** @throws Problem `malformed_json` */
+export function parseJson(bytes: Uint8Array): unknown {
+  const text = decode(bytes);
+  scanJson(text);
+  const value = parse(text);
+  if (mayHoldPrototypeKey(text)) refusePrototypeKeys(value);
+  return value;
+}
+
+/**
+ * The body, counted as it arrives. A declared length is believed only in that it may refuse early.
+ *
+ * @throws Problem `too_large`
+ */
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > limitBytes) throw tooLarge(limitBytes);
+  if (request.body === null) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return joined(chunks, sizeBytes);
+    sizeBytes += value.byteLength;
+    if (sizeBytes > limitBytes) {
+      // Not awaited: the caller is told now, the rest of the body is nobody's concern.
+      reader.cancel().catch(() => {});
+      throw tooLarge(limitBytes);
+    }
+    chunks.push(value);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], sizeBytes: number): Uint8Array {
+  const [first] = chunks;
+  if (first !== undefined && chunks.length === 1) return first;
+  const whole = new Uint8Array(sizeBytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw malformed("the body is not UTF-8");
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The engine's own message quotes the input; it stays here.
+    throw malformed("the body is not JSON");
+  }
+}
+
+/** `application/json` or `+json`, in UTF-8 when a charset is named. */
+function isJson(contentType: string | null): boolean {
+  if (contentType === null) return false;
+  if (contentType === "application/json") return true;
+  const [type = "", ...parameters] = contentType.toLowerCase().split(";");
+  if (!/^application\/(?:[a-z0-9.+-]{1,64}\+)?json$/.test(type.trim())) return false;
+  return parameters.every((it) => !it.includes("charset") || /=\s*"?utf-8"?\s*$/.test(it));
+}
+
+/** Cheap and never wrong in saying no: the key in clear, or any escape that could spell it. */
+function mayHoldPrototypeKey(text: string): boolean {
+  return text.includes("__proto__") || /\\u00[57][0-9a-fA-F]|\\u006[0-9a-fA-F]/.test(text);
+}
+
+function refusePrototypeKeys(root: unknown): void {
+  const open: { readonly value: unknown; readonly pointer: string }[] = [
+    { value: root, pointer: "" },
+  ];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (typeof at.value !== "object" || at.value === null) continue;
+    for (const [key, value] of Object.entries(at.value)) {
+      const pointer = `${at.pointer}/${escapePointer(key)}`;
+      if (key === "__proto__") throw malformed("the key is not allowed", pointer);
+      open.push({ value, pointer });
+    }
+  }
+}
+
+/** @source RFC 6901 §3 */
+export function escapePointer(key: string): string {
+  return key.replaceAll("~", "~0").replaceAll("/", "~1");
+}
+
+function tooLarge(limitBytes: number): Problem {
+  return new Problem("too_large", `the body is longer than ${limitBytes} bytes`);
+}

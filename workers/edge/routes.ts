@@ -1,0 +1,160 @@
+/**
+ * How a route is declared: who may, what it takes, what it answers. The declarations are the
+ * middleware itself, so what the documents say is what runs; `routeTable` reads them back.
+ */
+import { Hono, type Env as HonoEnv, type MiddlewareHandler } from "hono";
+import type { z } from "zod";
+import { holds, type Scope } from "../../core/principals/contract.ts";
+import { Problem } from "../../core/problem.ts";
+import { BODY_LIMIT } from "./body.ts";
+import type { AppEnv, EdgeEnv, PlatformEnv, WithPrincipal } from "./context.ts";
+import { principalOf } from "./principal.ts";
+import { parseInput, type Target } from "./takes.ts";
+
+export type Answer = {
+  readonly status: number;
+  readonly description: string;
+  /** Absent: no JSON body (204, a redirect, a stream). */
+  readonly schema?: z.ZodType;
+  readonly mediaType?: string;
+};
+
+/** One route as declared. */
+export type Route = {
+  readonly method: string;
+  /** In the router's form: `/v1/agents/:id`. */
+  readonly path: string;
+  /** `open`: no credential. `undeclared`: a mistake that a test finds. */
+  readonly scope: Scope | "open" | "undeclared";
+  readonly summary: string;
+  readonly param?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly header?: z.ZodType;
+  readonly json?: z.ZodType;
+  readonly answers: readonly Answer[];
+};
+
+type Mark =
+  | { readonly kind: "scope"; readonly scope: Scope | "open"; readonly summary: string }
+  | { readonly kind: "takes"; readonly target: Target; readonly schema: z.ZodType }
+  | { readonly kind: "answers"; readonly answer: Answer };
+
+const marks = new WeakMap<object, Mark>();
+
+function marked<H extends object>(mark: Mark, handler: H): H {
+  marks.set(handler, mark);
+  return handler;
+}
+
+/** Routes of a tenant's host. */
+export function newRoutes(): Hono<AppEnv> {
+  return new Hono<AppEnv>();
+}
+
+/** Routes of the platform's host. */
+export function newPlatformRoutes(): Hono<PlatformEnv> {
+  return new Hono<PlatformEnv>();
+}
+
+/**
+ * Only a principal that holds `scope` goes on; behind it `c.get("principal")` is there.
+ *
+ * @throws Problem `unauthenticated` | `forbidden` and what the credential itself is refused for
+ */
+export function may(scope: Scope, summary = ""): MiddlewareHandler<EdgeEnv & WithPrincipal> {
+  return marked<MiddlewareHandler<EdgeEnv & WithPrincipal>>(
+    { kind: "scope", scope, summary },
+    async (c, next) => {
+      const found = principalOf(c.get("arrival"));
+      const principal = found instanceof Promise ? await found : found;
+      if (principal === undefined) {
+        throw new Problem("unauthenticated", "present an API key or a token");
+      }
+      if (!holds(principal, scope)) throw new Problem("forbidden", `the scope ${scope} is needed`);
+      c.set("principal", principal);
+      await next();
+    },
+  );
+}
+
+/** Anybody may; what the route needs it checks itself. */
+export function open(summary = ""): MiddlewareHandler<EdgeEnv> {
+  return marked<MiddlewareHandler<EdgeEnv>>({ kind: "scope", scope: "open", summary }, (_c, next) =>
+    next(),
+  );
+}
+
+export type TakesOptions = {
+  /** Largest JSON body in bytes; 1 MiB unless said. */
+  readonly limitBytes?: number;
+  /** An absent body is `{}`. */
+  readonly optional?: boolean;
+};
+
+/**
+ * Input by its schema, then `c.req.valid(target)`.
+ *
+ * Refusals by target: `param` is `not_found` (no such thing can exist), `header` is `bad_request`
+ * (`precondition_required` for an absent If-Match), `query` and `json` are `invalid`, each with
+ * pointers.
+ */
+export function takes<T extends Target, S extends z.ZodType>(
+  target: T,
+  schema: S,
+  options: TakesOptions = {},
+): MiddlewareHandler<
+  HonoEnv,
+  string,
+  { in: { [K in T]: z.input<S> }; out: { [K in T]: z.output<S> } }
+> {
+  const { limitBytes = BODY_LIMIT, optional = false } = options;
+  return marked({ kind: "takes", target, schema }, async (c, next) => {
+    const input = await parseInput(c.req, target, schema, { limitBytes, optional });
+    // Hono's own type for it is `{}`: whatever the schema made, `valid` hands back.
+    c.req.addValidatedData(target, input as object);
+    await next();
+  });
+}
+
+/** For the documents alone. `schema` null: no JSON body. */
+export function answers(
+  status: number,
+  schema: z.ZodType | null,
+  description: string,
+  mediaType?: string,
+): MiddlewareHandler<HonoEnv> {
+  const answer: Answer = {
+    status,
+    description,
+    ...(schema === null ? {} : { schema }),
+    ...(mediaType === undefined ? {} : { mediaType }),
+  };
+  return marked<MiddlewareHandler<HonoEnv>>({ kind: "answers", answer }, (_c, next) => next());
+}
+
+/** What was declared, one entry per method and path, in the order of declaration. */
+export function routeTable(app: {
+  readonly routes: readonly { method: string; path: string; handler: unknown }[];
+}): readonly Route[] {
+  const table = new Map<string, Route>();
+  for (const { method, path, handler } of app.routes) {
+    if (method === "ALL") continue;
+    const key = `${method} ${path}`;
+    const route = table.get(key) ?? { method, path, scope: "undeclared", summary: "", answers: [] };
+    table.set(key, withMark(route, typeof handler === "function" ? marks.get(handler) : undefined));
+  }
+  return [...table.values()];
+}
+
+function withMark(route: Route, mark: Mark | undefined): Route {
+  switch (mark?.kind) {
+    case undefined:
+      return route;
+    case "scope":
+      return { ...route, scope: mark.scope, summary: mark.summary };
+    case "takes":
+      return { ...route, [mark.target]: mark.schema };
+    case "answers":
+      return { ...route, answers: [...route.answers, mark.answer] };
+  }
+}

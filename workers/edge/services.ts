@@ -1,0 +1,59 @@
+import { type Config, parseConfig } from "../../core/config.ts";
+import { d1Platform } from "../../core/db/d1.ts";
+import { neonTransaction } from "../../core/db/neon-driver.ts";
+import { neonPlatform } from "../../core/db/neon.ts";
+import type { PlatformScope, TenantScope } from "../../core/db/scope.ts";
+import type { KeyRow } from "../../core/keys/store.ts";
+import type { Tenant } from "../../core/tenants/contract.ts";
+import { TokenVerifier } from "../../core/tokens/verifier.ts";
+import { ReadCache } from "./cache.ts";
+import { sha256 } from "./hash.ts";
+
+/** A tenant as the edge keeps it: with the scope its rows are reached through. */
+export type Residence = { readonly tenant: Tenant; readonly scope: TenantScope };
+
+/** What an isolate makes once and every request uses. */
+export type Services = {
+  readonly config: Config;
+  readonly platform: PlatformScope;
+  /** SHA-256 of the platform key: compared instead of the key, so that lengths tell nothing. */
+  readonly platformKeyHash: string;
+  /** By slug. Forget one after a change, so that this isolate sees it at once. */
+  readonly tenants: ReadCache<Residence>;
+  /** By key id. */
+  readonly keys: ReadCache<KeyRow>;
+  readonly tokens: TokenVerifier;
+};
+
+const TENANTS_KEPT = 2000;
+const KEYS_KEPT = 10_000;
+const NEON_ROLE = "berth_app";
+
+const opened = new WeakMap<object, Services>();
+
+/** The services of this isolate. @throws ConfigError on the first request, by name of the setting. */
+export function servicesOf(env: Env): Services {
+  let services = opened.get(env);
+  if (services === undefined) {
+    services = openServices(env);
+    opened.set(env, services);
+  }
+  return services;
+}
+
+function openServices(env: Env): Services {
+  const config = parseConfig({ ...env }, "worker");
+  return {
+    config,
+    platform: platformOf(config, env),
+    platformKeyHash: sha256(config.platformKey),
+    tenants: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
+    keys: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
+    tokens: new TokenVerifier(config),
+  };
+}
+
+function platformOf(config: Config, env: Env): PlatformScope {
+  if (config.databaseUrl === undefined || config.controlPlane === "d1") return d1Platform(env.DB);
+  return neonPlatform(neonTransaction(config.databaseUrl), NEON_ROLE);
+}
