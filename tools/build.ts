@@ -82,7 +82,7 @@ async function buildWorker(hash: string, log: (line: string) => void): Promise<v
   log("Building the Worker …");
   const fresh = join(ROOT, "dist", `.worker-${process.pid}`);
   const old = join(ROOT, "dist", `.old-${process.pid}`);
-  await run("wrangler", ["deploy", "--dry-run", "--outdir", fresh]);
+  await run("wrangler", ["deploy", "--dry-run", "--env", "", "--outdir", fresh]);
   await run("node", [join(ROOT, "tools", "worker-options.ts"), join(fresh, "options.json")]);
   await writeFile(join(fresh, "stamp"), hash);
   if (existsSync(BUNDLE.worker)) await rename(BUNDLE.worker, old);

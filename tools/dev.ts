@@ -25,10 +25,30 @@ chmodSync(envFile, 0o600);
 const persist = join(stateDir, "dev");
 mkdirSync(persist, { recursive: true });
 await build((line) => process.stdout.write(`${line}\n`));
-await run("wrangler", ["d1", "migrations", "apply", "DB", "--local", "--persist-to", persist]);
+await run("wrangler", [
+  "d1",
+  "migrations",
+  "apply",
+  "DB",
+  "--env",
+  "",
+  "--local",
+  "--persist-to",
+  persist,
+]);
 
 const children = [
-  start("wrangler", ["dev", "--port", PORT, "--persist-to", persist, "--env-file", envFile]),
+  start("wrangler", [
+    "dev",
+    "--env",
+    "",
+    "--port",
+    PORT,
+    "--persist-to",
+    persist,
+    "--env-file",
+    envFile,
+  ]),
   start("vite", ["build", "--watch", "--logLevel", "warn", "web/console"]),
 ];
 endWith(async () => {
