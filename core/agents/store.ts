@@ -1,0 +1,270 @@
+import {
+  type SQL,
+  and,
+  asc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  inArray,
+  isNull,
+  lte,
+  ne,
+  notExists,
+} from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
+import { rfc3339 } from "../clock.ts";
+import { idAfter } from "../db/keyset.ts";
+import type { TenantScope } from "../db/scope.ts";
+import { insertWhere } from "../db/statements.ts";
+import { agentEnvironment } from "../deployments/table.ts";
+import { newId } from "../ids.ts";
+import { type Page, type PageQuery, pageOf } from "../page.ts";
+import { Problem } from "../problem.ts";
+import type { Agent, AgentPatch, CreateAgent, Draft } from "./contract.ts";
+import { liveAgents, oneAgent } from "./live.ts";
+import { AgentSpec } from "./spec.ts";
+import { agent, draft } from "./table.ts";
+
+/**
+ * Make an agent and its draft, both or none.
+ *
+ * The slug is claimed by the unique index over live rows; the draft is written only where the
+ * agent's own new row is found.
+ *
+ * @throws Problem `already_exists`
+ */
+export async function createAgent(
+  scope: TenantScope,
+  input: CreateAgent,
+  nowMs: number,
+): Promise<Agent> {
+  const { db, tenantId } = scope;
+  const row = {
+    tenantId,
+    id: newId("agent", nowMs),
+    slug: input.slug,
+    name: input.name,
+    description: input.description,
+    revision: 1,
+    latestVersion: 0,
+    lastChangeId: newId("event", nowMs),
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    deletedAtMs: null,
+  };
+  const spec = input.spec ?? AgentSpec.parse({ kind: "llm" });
+  const first = { tenantId, agentId: row.id, spec, revision: 1, updatedAtMs: nowMs };
+  const mine = and(liveAgents(scope), eq(agent.id, row.id));
+  const [[made]] = await db.batch([
+    db.insert(agent).values(row).onConflictDoNothing().returning(),
+    insertWhere(db, draft, first, agent, mine),
+  ]);
+  if (made === undefined) throw slugTaken();
+  return toAgent(made, []);
+}
+
+/** @throws Problem `not_found` */
+export async function getAgent(scope: TenantScope, idOrSlug: string): Promise<Agent> {
+  const { db } = scope;
+  const one = oneAgent(scope, idOrSlug);
+  const id = db.select({ id: agent.id }).from(agent).where(one);
+  const [[row], pointers] = await db.batch([
+    db.select().from(agent).where(one),
+    pointersOf(scope, inArray(agentEnvironment.agentId, id)),
+  ]);
+  if (row === undefined) throw noSuchAgent();
+  return toAgent(row, pointers);
+}
+
+/** Live agents in the order they were made. */
+export async function listAgents(scope: TenantScope, page: PageQuery): Promise<Page<Agent>> {
+  const after = idAfter("agent", page.cursor);
+  const rows = await scope.db
+    .select()
+    .from(agent)
+    .where(and(liveAgents(scope), after === undefined ? undefined : gt(agent.id, after)))
+    .orderBy(asc(agent.id))
+    .limit(page.limit + 1);
+  const first = rows.at(0);
+  const last = rows.at(-1);
+  if (first === undefined || last === undefined) return { data: [], next_cursor: null };
+  // A range, not a list: a hundred ids would pass D1's bound parameters.
+  const inPage = and(
+    gte(agentEnvironment.agentId, first.id),
+    lte(agentEnvironment.agentId, last.id),
+  );
+  const pointers = await pointersOf(scope, inPage);
+  const agents = rows.map((row) =>
+    toAgent(
+      row,
+      pointers.filter((pointer) => pointer.agentId === row.id),
+    ),
+  );
+  return pageOf(agents, page.limit, (row) => row.id);
+}
+
+/**
+ * Apply `patch` if the agent is still at `revision`; of two racing editors one wins.
+ *
+ * @throws Problem `not_found` | `version_conflict` | `already_exists` for a slug that is taken.
+ */
+export async function patchAgent(
+  scope: TenantScope,
+  id: string,
+  revision: number,
+  patch: AgentPatch,
+  nowMs: number,
+): Promise<Agent> {
+  const { slug, name, description } = patch;
+  const [row] = await scope.db
+    .update(agent)
+    .set({
+      ...(slug === undefined ? {} : { slug }),
+      ...(name === undefined ? {} : { name }),
+      ...(description === undefined ? {} : { description }),
+      revision: revision + 1,
+      updatedAtMs: nowMs,
+    })
+    .where(and(oneAgent(scope, id), eq(agent.revision, revision), slugFree(scope, slug)))
+    .returning({ id: agent.id });
+  if (row !== undefined) return getAgent(scope, row.id);
+  const found = await getAgent(scope, id); // throws not_found when that is the reason
+  if (found.revision !== revision) throw stale("agent", revision);
+  throw slugTaken();
+}
+
+/**
+ * Delete if still at `revision`. The row stays, so that its id and its ledger keep their meaning;
+ * its slug is free at once.
+ *
+ * @throws Problem `not_found` | `version_conflict`
+ */
+export async function deleteAgent(
+  scope: TenantScope,
+  id: string,
+  revision: number,
+  nowMs: number,
+): Promise<void> {
+  const [row] = await scope.db
+    .update(agent)
+    .set({ deletedAtMs: nowMs, revision: revision + 1, updatedAtMs: nowMs })
+    .where(and(oneAgent(scope, id), eq(agent.revision, revision)))
+    .returning({ id: agent.id });
+  if (row !== undefined) return;
+  await getAgent(scope, id); // throws not_found when that is the reason
+  throw stale("agent", revision);
+}
+
+/** @throws Problem `not_found` */
+export async function getDraft(scope: TenantScope, agentId: string): Promise<Draft> {
+  const [row] = await scope.db
+    .select(getTableColumns(draft))
+    .from(draft)
+    .innerJoin(agent, and(eq(agent.tenantId, draft.tenantId), eq(agent.id, draft.agentId)))
+    .where(and(eq(draft.tenantId, scope.tenantId), oneAgent(scope, agentId)));
+  if (row === undefined) throw noSuchAgent();
+  return toDraft(row);
+}
+
+/**
+ * Replace the draft if it is still at `revision`.
+ *
+ * @throws Problem `not_found` | `version_conflict`
+ */
+export async function putDraft(
+  scope: TenantScope,
+  agentId: string,
+  revision: number,
+  spec: AgentSpec,
+  nowMs: number,
+): Promise<Draft> {
+  const owner = scope.db.select({ id: agent.id }).from(agent).where(oneAgent(scope, agentId));
+  const [row] = await scope.db
+    .update(draft)
+    .set({ spec, revision: revision + 1, updatedAtMs: nowMs })
+    .where(
+      and(
+        eq(draft.tenantId, scope.tenantId),
+        inArray(draft.agentId, owner),
+        eq(draft.revision, revision),
+      ),
+    )
+    .returning();
+  if (row !== undefined) return toDraft(row);
+  await getDraft(scope, agentId); // throws not_found when that is the reason
+  throw stale("draft", revision);
+}
+
+type PointerRow = Pick<typeof agentEnvironment.$inferSelect, "agentId" | "environment" | "version">;
+
+/** The pointers of the agents that `which` picks; version is null where nothing is live yet. */
+function pointersOf(scope: TenantScope, which: SQL | undefined) {
+  return scope.db
+    .select({
+      agentId: agentEnvironment.agentId,
+      environment: agentEnvironment.environment,
+      version: agentEnvironment.version,
+    })
+    .from(agentEnvironment)
+    .where(and(eq(agentEnvironment.tenantId, scope.tenantId), which));
+}
+
+/** No other live agent has this slug; true when none is asked for. */
+function slugFree(scope: TenantScope, slug: string | undefined): SQL | undefined {
+  if (slug === undefined) return undefined;
+  const other = alias(agent, "other");
+  return notExists(
+    scope.db
+      .select({ id: other.id })
+      .from(other)
+      .where(
+        and(
+          eq(other.tenantId, scope.tenantId),
+          eq(other.slug, slug),
+          isNull(other.deletedAtMs),
+          ne(other.id, agent.id),
+        ),
+      ),
+  );
+}
+
+function noSuchAgent(): Problem {
+  return new Problem("not_found", "no such agent");
+}
+
+function slugTaken(): Problem {
+  return new Problem("already_exists", "the slug is taken", {
+    errors: [{ pointer: "/slug", detail: "taken" }],
+  });
+}
+
+function stale(what: string, revision: number): Problem {
+  return new Problem("version_conflict", `the ${what} is no longer at revision ${revision}`);
+}
+
+function toAgent(row: typeof agent.$inferSelect, pointers: readonly PointerRow[]): Agent {
+  const live = pointers.flatMap(({ environment, version }) =>
+    version === null ? [] : [[environment, version] as const],
+  );
+  return {
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    description: row.description,
+    revision: row.revision,
+    created_at: rfc3339(row.createdAtMs),
+    updated_at: rfc3339(row.updatedAtMs),
+    latest_version: row.latestVersion === 0 ? null : row.latestVersion,
+    live: Object.fromEntries(live),
+  };
+}
+
+function toDraft(row: typeof draft.$inferSelect): Draft {
+  return {
+    agent_id: row.agentId,
+    revision: row.revision,
+    updated_at: rfc3339(row.updatedAtMs),
+    spec: row.spec,
+  };
+}

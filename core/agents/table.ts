@@ -1,0 +1,42 @@
+import { sql } from "drizzle-orm";
+import { integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { AgentSpec } from "./spec.ts";
+
+/** A named, addressable behaviour. Deleting keeps the row, so its id is never reused. */
+export const agent = sqliteTable(
+  "agent",
+  {
+    tenantId: text("tenant_id").notNull(),
+    id: text("id").notNull(),
+    slug: text("slug").notNull(),
+    name: text("name").notNull(),
+    description: text("description").notNull(),
+    revision: integer("revision").notNull(),
+    /** Number of the newest version; 0 before the first. */
+    latestVersion: integer("latest_version").notNull(),
+    /** The batch that wrote last; what depends on that write looks for it (DECISIONS 26). */
+    lastChangeId: text("last_change_id").notNull(),
+    createdAtMs: integer("created_at_ms").notNull(),
+    updatedAtMs: integer("updated_at_ms").notNull(),
+    deletedAtMs: integer("deleted_at_ms"),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    uniqueIndex("agent_live_slug")
+      .on(t.tenantId, t.slug)
+      .where(sql`deleted_at_ms is null`),
+  ],
+);
+
+/** The mutable spec, with a revision of its own: renaming an agent is no edit of its draft. */
+export const draft = sqliteTable(
+  "draft",
+  {
+    tenantId: text("tenant_id").notNull(),
+    agentId: text("agent_id").notNull(),
+    spec: text("spec", { mode: "json" }).$type<AgentSpec>().notNull(),
+    revision: integer("revision").notNull(),
+    updatedAtMs: integer("updated_at_ms").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.agentId] })],
+);

@@ -1,0 +1,119 @@
+import { type SQL, and, desc, eq, gte, inArray, isNull, lt } from "drizzle-orm";
+import type { z } from "zod";
+import { agentIds } from "../agents/live.ts";
+import { rfc3339 } from "../clock.ts";
+import { idAfter } from "../db/keyset.ts";
+import type { TenantScope } from "../db/scope.ts";
+import { chunksFor, excluded, runAll, target } from "../db/statements.ts";
+import { type Page, pageOf } from "../page.ts";
+import type { LedgerEntry } from "../usage/contract.ts";
+import { usageInserts } from "../usage/store.ts";
+import { type InvocationListQuery, type InvocationSummary, usd } from "./contract.ts";
+import { invocation } from "./table.ts";
+
+/**
+ * Take over what an object reports: invocations for the listing, calls for the ledger.
+ *
+ * One batch for a whole page, in as few statements as D1's bound parameters allow. By id, so a page
+ * that comes again changes nothing: a completed invocation and a usage record are never rewritten.
+ */
+export async function upsertLedger(
+  scope: TenantScope,
+  entries: readonly LedgerEntry[],
+): Promise<void> {
+  // One row for one id in a statement: Postgres refuses to touch a row twice in one upsert.
+  const byId = new Map(entries.map((entry) => [entry.invocation.id, toRow(scope.tenantId, entry)]));
+  const inserts = chunksFor(invocation, [...byId.values()]).map((chunk) =>
+    scope.db
+      .insert(invocation)
+      .values(chunk)
+      .onConflictDoUpdate({
+        target: target(invocation.tenantId, invocation.id),
+        set: {
+          status: excluded(invocation.status),
+          error: excluded(invocation.error),
+          usage: excluded(invocation.usage),
+          costMicros: excluded(invocation.costMicros),
+          attempts: excluded(invocation.attempts),
+          completedAtMs: excluded(invocation.completedAtMs),
+        },
+        setWhere: isNull(invocation.completedAtMs),
+      }),
+  );
+  await runAll(scope.db, [...inserts, ...usageInserts(scope, entries)]);
+}
+
+/** Newest first. A filter that names nothing of this tenant gives an empty page. */
+export async function listInvocations(
+  scope: TenantScope,
+  query: z.infer<typeof InvocationListQuery>,
+): Promise<Page<InvocationSummary>> {
+  const before = idAfter("invocation", query.cursor);
+  const rows = await scope.db
+    .select()
+    .from(invocation)
+    .where(
+      and(
+        eq(invocation.tenantId, scope.tenantId),
+        before === undefined ? undefined : lt(invocation.id, before),
+        ...filters(scope, query),
+      ),
+    )
+    .orderBy(desc(invocation.id))
+    .limit(query.limit + 1);
+  return pageOf(rows.map(toSummary), query.limit, (row) => row.id);
+}
+
+function filters(
+  scope: TenantScope,
+  query: z.infer<typeof InvocationListQuery>,
+): readonly (SQL | undefined)[] {
+  const { agent, status, session, since } = query;
+  return [
+    agent === undefined ? undefined : inArray(invocation.agentId, agentIds(scope, agent)),
+    status === undefined ? undefined : eq(invocation.status, status),
+    session === undefined ? undefined : eq(invocation.sessionId, session),
+    since === undefined ? undefined : gte(invocation.createdAtMs, Date.parse(since)),
+  ];
+}
+
+function toRow(tenantId: string, entry: LedgerEntry): typeof invocation.$inferInsert {
+  const { invocation: of, agentId, principal } = entry;
+  return {
+    tenantId,
+    id: of.id,
+    agentId,
+    agent: of.agent,
+    version: of.version,
+    environment: of.environment,
+    sessionId: of.session_id,
+    principal,
+    status: of.status,
+    error: of.error,
+    usage: of.usage,
+    costMicros: of.cost_micros,
+    attempts: of.attempts,
+    redrivenFrom: of.redriven_from,
+    createdAtMs: Date.parse(of.created_at),
+    completedAtMs: of.completed_at === null ? null : Date.parse(of.completed_at),
+  };
+}
+
+function toSummary(row: typeof invocation.$inferSelect): InvocationSummary {
+  return {
+    id: row.id,
+    agent: row.agent,
+    version: row.version,
+    environment: row.environment,
+    session_id: row.sessionId,
+    status: row.status,
+    error: row.error,
+    usage: row.usage,
+    cost_micros: row.costMicros,
+    cost_usd: usd(row.costMicros),
+    attempts: row.attempts,
+    redriven_from: row.redrivenFrom,
+    created_at: rfc3339(row.createdAtMs),
+    completed_at: row.completedAtMs === null ? null : rfc3339(row.completedAtMs),
+  };
+}

@@ -1,0 +1,11 @@
+import { z } from "zod";
+
+export const Member = z.object({
+  id: z.string(),
+  user_id: z.string(),
+  email: z.string(),
+  name: z.string(),
+  role: z.enum(["admin"]),
+  created_at: z.string(),
+});
+export type Member = z.infer<typeof Member>;

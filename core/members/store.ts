@@ -1,0 +1,37 @@
+import { and, asc, eq, gt } from "drizzle-orm";
+import { rfc3339 } from "../clock.ts";
+import { idAfter } from "../db/keyset.ts";
+import type { TenantScope } from "../db/scope.ts";
+import { type Page, type PageQuery, pageOf } from "../page.ts";
+import { user } from "../users/table.ts";
+import type { Member } from "./contract.ts";
+import { member } from "./table.ts";
+
+/** Members in the order they joined. */
+export async function listMembers(scope: TenantScope, page: PageQuery): Promise<Page<Member>> {
+  const after = idAfter("member", page.cursor);
+  const rows = await scope.db
+    .select({
+      id: member.id,
+      user_id: member.userId,
+      email: user.email,
+      name: user.name,
+      role: member.role,
+      createdAtMs: member.createdAtMs,
+    })
+    .from(member)
+    .innerJoin(user, and(eq(user.tenantId, member.tenantId), eq(user.id, member.userId)))
+    .where(
+      and(
+        eq(member.tenantId, scope.tenantId),
+        after === undefined ? undefined : gt(member.id, after),
+      ),
+    )
+    .orderBy(asc(member.id))
+    .limit(page.limit + 1);
+  const members = rows.map(({ createdAtMs, ...rest }) => ({
+    ...rest,
+    created_at: rfc3339(createdAtMs),
+  }));
+  return pageOf(members, page.limit, (row) => row.id);
+}

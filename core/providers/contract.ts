@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { Slug } from "../names.ts";
+
+export const Provider = z.object({
+  id: z.string(),
+  /** The part of a model's name before the slash. */
+  slug: z.string(),
+  kind: z.enum(["openai"]),
+  base_url: z.string(),
+  has_key: z.boolean(),
+  revision: z.number().int(),
+  created_at: z.string(),
+});
+export type Provider = z.infer<typeof Provider>;
+
+/** What a model reference may start with, and `local` is ours. */
+export const ProviderSlug = Slug.max(40)
+  .regex(/^[a-z]/, "starts with a letter")
+  .refine((slug) => slug !== "local", "`local` is built in");
+
+export const BaseUrl = z.url({ protocol: /^https?$/ }).max(500);
+
+/** Printable ASCII: it goes into a header. */
+export const ApiKey = z
+  .string()
+  .min(1)
+  .max(1000)
+  .regex(/^[\x21-\x7e]+$/, "printable ASCII without spaces");
+
+/** Body of `POST /v1/providers`. The key is sealed at once and never returned. */
+export const CreateProvider = z.strictObject({
+  slug: ProviderSlug,
+  kind: z.enum(["openai"]),
+  base_url: BaseUrl,
+  api_key: ApiKey.optional(),
+});
+export type CreateProvider = z.infer<typeof CreateProvider>;
+
+/** Body of `PATCH /v1/providers/{id}`; `api_key: null` takes the key away. */
+export const ProviderPatch = z
+  .strictObject({ base_url: BaseUrl.optional(), api_key: ApiKey.nullable().optional() })
+  .refine((patch) => Object.keys(patch).length > 0, "nothing to change");
+export type ProviderPatch = z.infer<typeof ProviderPatch>;
+
+/** Seals a provider's key under additional data `tenantId|provider|id`; the shell's `core/seal`. */
+export type SealProviderKey = (
+  owner: { readonly tenantId: string; readonly providerId: string },
+  plaintext: string,
+) => Promise<string>;

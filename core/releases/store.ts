@@ -1,0 +1,136 @@
+/** What an object installs: rebuilt from the version and the providers, never stored twice. */
+import { and, eq, inArray } from "drizzle-orm";
+import { AgentSpec } from "../agents/spec.ts";
+import { agent } from "../agents/table.ts";
+import { liveAgents } from "../agents/live.ts";
+import type { TenantScope } from "../db/scope.ts";
+import type { Build } from "../deployments/contract.ts";
+import type { Release, ReleaseProvider } from "../deployments/release.ts";
+import { agentEnvironment } from "../deployments/table.ts";
+import type { Price } from "../models/contract.ts";
+import { Problem } from "../problem.ts";
+import { provider } from "../providers/table.ts";
+import { ensureTag } from "../runtime-objects/store.ts";
+import { version } from "../versions/table.ts";
+
+/** Micro-USD per million tokens of `provider/model`; undefined when it has no price. */
+export type PriceOf = (model: string) => Price | undefined;
+
+/**
+ * The release of a build for one replica. Allocates the replica's tag the first time.
+ *
+ * @throws Problem `not_found` when the agent was deleted meanwhile.
+ */
+export async function buildRelease(
+  scope: TenantScope,
+  build: Build,
+  replica: number,
+  priceOf: PriceOf,
+  nowMs: number,
+): Promise<Release> {
+  const { deployment, versionId, generation } = build;
+  const { id: deploymentId, agent_id: agentId, environment } = deployment;
+  const tag = await ensureTag(scope, { agentId, environment, replica }, nowMs);
+  const source = await sourceOf(scope, agentId, versionId);
+  if (source === undefined) throw new Problem("not_found", "no such agent or version");
+  const place = { environment, replica, tag, generation, deploymentId, versionId };
+  return assemble(scope, agentId, source, place, priceOf);
+}
+
+/**
+ * The release that is live for an object, as it is now: what an object pulls when it is behind.
+ *
+ * @returns  undefined when nothing is live there, or the agent was deleted.
+ */
+export async function loadRelease(
+  scope: TenantScope,
+  agentId: string,
+  environment: string,
+  replica: number,
+  priceOf: PriceOf,
+  nowMs: number,
+): Promise<Release | undefined> {
+  const [pointer] = await scope.db
+    .select()
+    .from(agentEnvironment)
+    .where(
+      and(
+        eq(agentEnvironment.tenantId, scope.tenantId),
+        eq(agentEnvironment.agentId, agentId),
+        eq(agentEnvironment.environment, environment),
+      ),
+    );
+  if (pointer === undefined || replica < 0 || replica >= pointer.replicas) return undefined;
+  const { deploymentId, versionId, generation } = pointer;
+  if (deploymentId === null || versionId === null) return undefined;
+  const source = await sourceOf(scope, agentId, versionId);
+  if (source === undefined) return undefined;
+  const tag = await ensureTag(scope, { agentId, environment, replica }, nowMs);
+  const place = { environment, replica, tag, generation, deploymentId, versionId };
+  return assemble(scope, agentId, source, place, priceOf);
+}
+
+type Source = Pick<Release, "agentSlug" | "version" | "specHash" | "spec">;
+type Place = Pick<
+  Release,
+  "environment" | "replica" | "tag" | "generation" | "deploymentId" | "versionId"
+>;
+
+async function sourceOf(
+  scope: TenantScope,
+  agentId: string,
+  versionId: string,
+): Promise<Source | undefined> {
+  const [row] = await scope.db
+    .select({
+      agentSlug: agent.slug,
+      version: version.number,
+      specHash: version.specHash,
+      spec: version.spec,
+    })
+    .from(agent)
+    .innerJoin(version, and(eq(version.tenantId, agent.tenantId), eq(version.agentId, agent.id)))
+    .where(and(liveAgents(scope), eq(agent.id, agentId), eq(version.id, versionId)));
+  // What was published under an earlier schema takes the defaults of today's.
+  return row && { ...row, spec: AgentSpec.parse(row.spec) };
+}
+
+/** A provider that is missing here was deleted: the call to it fails, the others go on. */
+async function assemble(
+  scope: TenantScope,
+  agentId: string,
+  source: Source,
+  place: Place,
+  priceOf: PriceOf,
+): Promise<Release> {
+  const models = [source.spec.model, ...source.spec.fallback];
+  const prices = models.flatMap((model) => {
+    const price = priceOf(model);
+    return price === undefined ? [] : [[model, price] as const];
+  });
+  return {
+    tenantId: scope.tenantId,
+    agentId,
+    ...source,
+    ...place,
+    providers: await providersOf(scope, models),
+    prices: Object.fromEntries(prices),
+  };
+}
+
+async function providersOf(
+  scope: TenantScope,
+  models: readonly string[],
+): Promise<readonly ReleaseProvider[]> {
+  const slugs = [...new Set(models.map((model) => model.slice(0, model.indexOf("/"))))];
+  return scope.db
+    .select({
+      id: provider.id,
+      slug: provider.slug,
+      kind: provider.kind,
+      baseUrl: provider.baseUrl,
+      sealedKey: provider.sealedKey,
+    })
+    .from(provider)
+    .where(and(eq(provider.tenantId, scope.tenantId), inArray(provider.slug, slugs)));
+}

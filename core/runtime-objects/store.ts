@@ -1,0 +1,63 @@
+import { and, eq } from "drizzle-orm";
+import type { TenantScope } from "../db/scope.ts";
+import { type FillRandom, newTag } from "../ids.ts";
+import { runtimeObject } from "./table.ts";
+
+/** An AgentRuntime inside its tenant. */
+export type ObjectPlace = {
+  readonly agentId: string;
+  readonly environment: string;
+  readonly replica: number;
+};
+
+/** The object that owns a tag, or undefined. Another tenant's tag is never found. */
+export async function findObjectByTag(
+  scope: TenantScope,
+  tag: string,
+): Promise<ObjectPlace | undefined> {
+  const [row] = await scope.db
+    .select({
+      agentId: runtimeObject.agentId,
+      environment: runtimeObject.environment,
+      replica: runtimeObject.replica,
+    })
+    .from(runtimeObject)
+    .where(and(eq(runtimeObject.tenantId, scope.tenantId), eq(runtimeObject.tag, tag)));
+  return row;
+}
+
+/**
+ * The tag of an object, allocated the first time it is asked for and never changed.
+ *
+ * The insert claims both the tag and the place; when it misses, either the place has a tag already
+ * (which is read) or the tag is another object's (and another one is drawn).
+ *
+ * @param fill  Randomness; a test hands in one that collides.
+ */
+export async function ensureTag(
+  scope: TenantScope,
+  place: ObjectPlace,
+  nowMs: number,
+  fill?: FillRandom,
+): Promise<string> {
+  const { db, tenantId } = scope;
+  const here = and(
+    eq(runtimeObject.tenantId, tenantId),
+    eq(runtimeObject.agentId, place.agentId),
+    eq(runtimeObject.environment, place.environment),
+    eq(runtimeObject.replica, place.replica),
+  );
+  // 30 random bits: with a thousand objects a draw collides once in a million times.
+  for (let draw = 0; draw < 8; draw += 1) {
+    const tag = newTag(fill);
+    const [, [row]] = await db.batch([
+      db
+        .insert(runtimeObject)
+        .values({ tenantId, tag, ...place, createdAtMs: nowMs })
+        .onConflictDoNothing(),
+      db.select({ tag: runtimeObject.tag }).from(runtimeObject).where(here),
+    ]);
+    if (row !== undefined) return row.tag;
+  }
+  throw new Error("no free tag in eight draws");
+}
