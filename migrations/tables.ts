@@ -1,0 +1,43 @@
+/** Every table of the control plane, in the order migrations make them. */
+import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+import { agent, draft } from "../core/agents/table.ts";
+import { consoleSession } from "../core/console-sessions/table.ts";
+import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
+import { environment } from "../core/environments/table.ts";
+import { idempotency } from "../core/idempotency/table.ts";
+import { invocation } from "../core/invocations/table.ts";
+import { key } from "../core/keys/table.ts";
+import { member } from "../core/members/table.ts";
+import { provider } from "../core/providers/table.ts";
+import { runtimeObject } from "../core/runtime-objects/table.ts";
+import { tenant } from "../core/tenants/table.ts";
+import { ticket } from "../core/tickets/table.ts";
+import { usageRecord } from "../core/usage/table.ts";
+import { user } from "../core/users/table.ts";
+import { version } from "../core/versions/table.ts";
+import { outbox } from "../core/db/outbox.ts";
+
+/** The tenant's own row: it belongs to the tenant whose id it is. */
+export const TENANT_TABLE: SQLiteTable = tenant;
+
+export const TABLES: readonly SQLiteTable[] = [
+  tenant,
+  environment,
+  user,
+  member,
+  key,
+  agent,
+  draft,
+  version,
+  provider,
+  deployment,
+  deploymentEvent,
+  agentEnvironment,
+  runtimeObject,
+  outbox,
+  invocation,
+  usageRecord,
+  consoleSession,
+  ticket,
+  idempotency,
+];
