@@ -50,7 +50,7 @@ describe("F194: egress fetch", () => {
 
   it("stops reading at the cap, declared or not", async () => {
     const guarded = egressFetch(fetch, { allow: allow(), ownHosts: [] }, { maxBytes: 1000 });
-    const undeclared = await guarded(`${server.url}/chat/completions`, ask("huge-1"));
+    const undeclared = await guarded(`${server.url}/chat/completions`, ask("huge-24"));
     await expect(undeclared.text()).rejects.toMatchObject({ reason: "too_large" });
     await server.log.wait(1, { state: "aborted" });
     const declared = egressFetch(
