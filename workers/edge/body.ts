@@ -3,7 +3,7 @@
  * and odd strings before parsing, prototype keys after it.
  *
  * Rules beyond RFC 8259, all answered 400 `malformed_json`: no byte order mark, at most 64 levels,
- * no NUL in strings, no half surrogate pairs, no key `__proto__`. Of keys that stand twice in one
+ * no NUL in strings, no half surrogate pairs, no key `__proto__`, no number beyond a double. Of keys that stand twice in one
  * object the last one counts, as RFC 8259 §4 allows; unknown fields are the schema's business.
  */
 import { Problem } from "../../core/problem.ts";
@@ -16,15 +16,23 @@ export const INVOKE_BODY_LIMIT = 10_485_760;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+type JsonOptions = {
+  readonly limitBytes: number;
+  /** An absent body is `{}`. */
+  readonly optional: boolean;
+};
+
+/** Bodies that a stage before the route's own had to read; a body can be read once. */
+const kept = new WeakMap<Request, { readonly value: unknown }>();
+
 /**
- * The request's JSON, at most `limitBytes` long; an absent body is `{}` where it is `optional`.
+ * The request's JSON, at most `limitBytes` long.
  *
  * @throws Problem `unsupported_media_type` | `too_large` | `malformed_json`
  */
-export async function readJson(
-  request: Request,
-  options: { readonly limitBytes: number; readonly optional: boolean },
-): Promise<unknown> {
+export async function readJson(request: Request, options: JsonOptions): Promise<unknown> {
+  const before = kept.get(request);
+  if (before !== undefined) return before.value;
   if (options.optional && request.body === null) return {};
   if (!isJson(request.headers.get("content-type"))) {
     throw new Problem("unsupported_media_type", "send application/json", {
@@ -34,12 +42,23 @@ export async function readJson(
   return parseJson(await readBytes(request, options.limitBytes));
 }
 
+/**
+ * The same for a stage that comes before the route: what is read is kept for the route to read.
+ * An absent body is null here and stays absent there.
+ */
+export async function keepJson(request: Request, limitBytes: number): Promise<unknown> {
+  if (request.body === null) return null;
+  const value = await readJson(request, { limitBytes, optional: false });
+  kept.set(request, { value });
+  return value;
+}
+
 /** @throws Problem `malformed_json` */
 export function parseJson(bytes: Uint8Array): unknown {
   const text = decode(bytes);
-  scanJson(text);
+  const { bigNumbers } = scanJson(text);
   const value = parse(text);
-  if (mayHoldPrototypeKey(text)) refusePrototypeKeys(value);
+  if (bigNumbers || mayHoldPrototypeKey(text)) refuseUnkeepable(value);
   return value;
 }
 
@@ -111,11 +130,15 @@ function mayHoldPrototypeKey(text: string): boolean {
   return text.includes("__proto__") || /\\u00[57][0-9a-fA-F]|\\u006[0-9a-fA-F]/.test(text);
 }
 
-function refusePrototypeKeys(root: unknown): void {
+/** What parses but cannot be kept: prototype keys, and numbers that became infinite. */
+function refuseUnkeepable(root: unknown): void {
   const open: { readonly value: unknown; readonly pointer: string }[] = [
     { value: root, pointer: "" },
   ];
   for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (typeof at.value === "number" && !Number.isFinite(at.value)) {
+      throw malformed("the number is too large", at.pointer);
+    }
     if (typeof at.value !== "object" || at.value === null) continue;
     for (const [key, value] of Object.entries(at.value)) {
       const pointer = `${at.pointer}/${escapePointer(key)}`;

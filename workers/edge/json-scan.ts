@@ -5,6 +5,13 @@ export const DEPTH_LIMIT = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
+const LETTER_E = 0x65;
+const CAPITAL_E = 0x45;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+/** More digits than the longest finite double has before its point. */
+const DIGITS_LIMIT = 300;
 
 /**
  * Look over JSON text before it is parsed: `JSON.parse` recurses, and it lets through strings that
@@ -13,17 +20,28 @@ const LETTER_U = 0x75;
  * Refused here: nesting beyond `DEPTH_LIMIT`, escaped NULs, escaped halves of surrogate pairs.
  * Everything else that is wrong is left to `JSON.parse`; well-formed text without these passes.
  *
+ * @returns  Whether a number is written so that it may be beyond a double.
  * @throws Problem `malformed_json`
  */
-export function scanJson(text: string): void {
+export function scanJson(text: string): { readonly bigNumbers: boolean } {
   let depth = 0;
+  let digits = 0;
+  let bigNumbers = false;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
+    if (code >= DIGIT_0 && code <= DIGIT_9) {
+      digits += 1;
+      bigNumbers ||= digits > DIGITS_LIMIT;
+      continue;
+    }
+    bigNumbers ||= digits > 0 && (code === LETTER_E || code === CAPITAL_E);
+    digits = 0;
     if (code === QUOTE) i = endOfString(text, i + 1);
     else if (code === 0x5b || code === 0x7b) depth += 1;
     else if (code === 0x5d || code === 0x7d) depth -= 1;
     if (depth > DEPTH_LIMIT) throw malformed(`nested deeper than ${DEPTH_LIMIT} levels`);
   }
+  return { bigNumbers };
 }
 
 /** Index of the closing quote, or the end of the text. */

@@ -7,6 +7,7 @@
  * P3  What is kept is the row, never the verdict: secret, tenant, revocation and expiry are
  *     checked on each request.
  */
+import { findConsoleSession } from "../../core/console-sessions/store.ts";
 import { parseKey, sameHash } from "../../core/keys/format.ts";
 import { type KeyRow, findKey } from "../../core/keys/store.ts";
 import type { Principal } from "../../core/principals/contract.ts";
@@ -47,15 +48,10 @@ function platformPrincipal(arrival: PlatformArrival): Principal | undefined {
 function tenantPrincipal(arrival: TenantArrival): Found<Principal> {
   const credential = credentialOf(arrival.request, arrival.origin);
   if (credential === undefined) return undefined;
-  if (credential.kind === "cookie") throw invalidToken();
+  if (credential.kind === "cookie") return sessionPrincipal(arrival, credential.text);
   return credential.text.startsWith("berth_")
     ? keyPrincipal(arrival, credential.text)
-    : arrival.services.tokens.verify(credential.text, {
-        tenant: arrival.residence.tenant,
-        origin: arrival.origin,
-        hash: sha256(credential.text),
-        nowMs: arrival.nowMs,
-      });
+    : tokenPrincipal(arrival, credential.text);
 }
 
 function keyPrincipal(arrival: TenantArrival, text: string): Principal | Promise<Principal> {
@@ -67,6 +63,46 @@ function keyPrincipal(arrival: TenantArrival, text: string): Principal | Promise
     return principalOfKey(row, arrival);
   };
   const row = keyRow(arrival, key.keyId);
+  return row instanceof Promise ? row.then(judge) : judge(row);
+}
+
+/** A console session stands for the key it was made from, and ends with it. */
+async function sessionPrincipal(arrival: TenantArrival, token: string): Promise<Principal> {
+  const { services, residence, nowMs, keep } = arrival;
+  const hash = sha256(token);
+  const read = () => findConsoleSession(services.platform, hash);
+  const session = await services.sessions.get(hash, nowMs, read, keep);
+  if (session === undefined || session.tenantId !== residence.tenant.id) throw invalidToken();
+  if (session.expiresAtMs <= nowMs) throw new Problem("token_expired", "the session has ended");
+  const row = await keyRow(arrival, session.keyId);
+  if (row === undefined) throw invalidToken();
+  return principalOfKey(row, arrival);
+}
+
+function tokenPrincipal(arrival: TenantArrival, text: string): Principal | Promise<Principal> {
+  const found = arrival.services.tokens.verify(text, {
+    tenant: arrival.residence.tenant,
+    origin: arrival.origin,
+    hash: sha256(text),
+    nowMs: arrival.nowMs,
+  });
+  return found instanceof Promise
+    ? found.then((principal) => stillGranted(arrival, principal))
+    : stillGranted(arrival, found);
+}
+
+/** A token minted for a key is worth no more than the key is now (G10). */
+function stillGranted(
+  arrival: TenantArrival,
+  principal: Principal,
+): Principal | Promise<Principal> {
+  if (principal.kind !== "key") return principal;
+  const judge = (row: KeyRow | undefined): Principal => {
+    if (row === undefined) throw invalidToken();
+    const { scopes } = principalOfKey(row, arrival);
+    return { ...principal, scopes: principal.scopes.filter((scope) => scopes.includes(scope)) };
+  };
+  const row = keyRow(arrival, principal.id);
   return row instanceof Promise ? row.then(judge) : judge(row);
 }
 

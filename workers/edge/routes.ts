@@ -61,27 +61,27 @@ export function newPlatformRoutes(): Hono<PlatformEnv> {
  *
  * @throws Problem `unauthenticated` | `forbidden` and what the credential itself is refused for
  */
-export function may(scope: Scope, summary = ""): MiddlewareHandler<EdgeEnv & WithPrincipal> {
-  return marked<MiddlewareHandler<EdgeEnv & WithPrincipal>>(
-    { kind: "scope", scope, summary },
-    async (c, next) => {
-      const found = principalOf(c.get("arrival"));
-      const principal = found instanceof Promise ? await found : found;
-      if (principal === undefined) {
-        throw new Problem("unauthenticated", "present an API key or a token");
-      }
-      if (!holds(principal, scope)) throw new Problem("forbidden", `the scope ${scope} is needed`);
-      c.set("principal", principal);
-      await next();
-    },
-  );
+export function may(scope: Scope, summary = ""): MiddlewareHandler<WithPrincipal> {
+  const demand: MiddlewareHandler<EdgeEnv & WithPrincipal> = async (c, next) => {
+    const found = principalOf(c.get("arrival"));
+    const principal = found instanceof Promise ? await found : found;
+    if (principal === undefined) {
+      throw new Problem("unauthenticated", "present an API key or a token");
+    }
+    if (!holds(principal, scope)) throw new Problem("forbidden", `the scope ${scope} is needed`);
+    c.set("principal", principal);
+    await next();
+  };
+  // Told apart from what it needs, which `newApp` sets for every route, so that a route's context
+  // is its host's and the principal: `Context<AppEnv & WithPrincipal>`.
+  const adds = demand as unknown as MiddlewareHandler<WithPrincipal>;
+  return marked({ kind: "scope", scope, summary }, adds);
 }
 
 /** Anybody may; what the route needs it checks itself. */
-export function open(summary = ""): MiddlewareHandler<EdgeEnv> {
-  return marked<MiddlewareHandler<EdgeEnv>>({ kind: "scope", scope: "open", summary }, (_c, next) =>
-    next(),
-  );
+export function open(summary = ""): MiddlewareHandler<HonoEnv> {
+  const pass: MiddlewareHandler<HonoEnv> = (_c, next) => next();
+  return marked({ kind: "scope", scope: "open", summary }, pass);
 }
 
 export type TakesOptions = {

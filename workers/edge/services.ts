@@ -1,9 +1,12 @@
 import { type Config, parseConfig } from "../../core/config.ts";
+import type { ConsoleSession } from "../../core/console-sessions/contract.ts";
 import { d1Platform } from "../../core/db/d1.ts";
 import { neonTransaction } from "../../core/db/neon-driver.ts";
 import { neonPlatform } from "../../core/db/neon.ts";
 import type { PlatformScope, TenantScope } from "../../core/db/scope.ts";
+import { egressFetch } from "../../core/egress/fetch.ts";
 import type { KeyRow } from "../../core/keys/store.ts";
+import type { Fetch } from "../../core/models/contract.ts";
 import type { Tenant } from "../../core/tenants/contract.ts";
 import { TokenVerifier } from "../../core/tokens/verifier.ts";
 import { ReadCache } from "./cache.ts";
@@ -22,11 +25,14 @@ export type Services = {
   readonly tenants: ReadCache<Residence>;
   /** By key id. */
   readonly keys: ReadCache<KeyRow>;
+  /** By the hash of the cookie. */
+  readonly sessions: ReadCache<ConsoleSession>;
   readonly tokens: TokenVerifier;
 };
 
 const TENANTS_KEPT = 2000;
 const KEYS_KEPT = 10_000;
+const KEY_SET_MAX_BYTES = 65_536;
 const NEON_ROLE = "berth_app";
 
 const opened = new WeakMap<object, Services>();
@@ -49,11 +55,20 @@ function openServices(env: Env): Services {
     platformKeyHash: sha256(config.platformKey),
     tenants: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
     keys: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
-    tokens: new TokenVerifier(config),
+    sessions: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
+    tokens: new TokenVerifier(config, keySetFetch(config)),
   };
 }
 
 function platformOf(config: Config, env: Env): PlatformScope {
   if (config.databaseUrl === undefined || config.controlPlane === "d1") return d1Platform(env.DB);
   return neonPlatform(neonTransaction(config.databaseUrl), NEON_ROLE);
+}
+
+/** Key sets of configured issuers, under the one egress rule. */
+function keySetFetch({ egressAllow, baseDomain }: Config): Fetch {
+  const rule = { allow: egressAllow, ownHosts: [baseDomain] };
+  return egressFetch((request, init) => fetch(request, init), rule, {
+    maxBytes: KEY_SET_MAX_BYTES,
+  });
 }
