@@ -1,0 +1,105 @@
+import { useCallback, useEffect, useState } from "react";
+import { ApiProblem, ask, askJson, onUnauthenticated } from "./api.ts";
+import { AgentsScreen } from "./agents.tsx";
+import { InvocationScreen } from "./invocation.tsx";
+import { InvocationsScreen } from "./invocations.tsx";
+import { asProblem } from "./load.ts";
+import { Link, Mark, ProblemNote, Skeleton, Title } from "./parts.tsx";
+import { parseRoute, useAddress, type Route } from "./route.ts";
+import { SignIn } from "./sign-in.tsx";
+import { TalkScreen } from "./talk.tsx";
+import type { SignedIn } from "./wire.ts";
+
+type Standing = "unknown" | "signed out" | ApiProblem | SignedIn;
+
+/** Asks who is signed in, then shows the sign-in form or the screen of the address. */
+export function App() {
+  const [standing, setStanding] = useState<Standing>("unknown");
+  const look = useCallback(() => {
+    askJson<SignedIn>("/auth/session")
+      .then(setStanding)
+      .catch((e: unknown) => {
+        const problem = asProblem(e);
+        setStanding(problem.document.status === 401 ? "signed out" : problem);
+      });
+  }, []);
+  useEffect(look, [look]);
+  useEffect(() => onUnauthenticated(() => setStanding("signed out")), []);
+
+  if (standing === "unknown") {
+    return (
+      <main className="lone">
+        <Skeleton />
+      </main>
+    );
+  }
+  if (standing instanceof ApiProblem) {
+    return (
+      <main className="lone">
+        <ProblemNote problem={standing} onRetry={look} />
+      </main>
+    );
+  }
+  if (standing === "signed out") return <SignIn onSignedIn={look} />;
+  return <Shell me={standing} onSignedOut={() => setStanding("signed out")} />;
+}
+
+function Shell(props: { readonly me: SignedIn; readonly onSignedOut: () => void }) {
+  const { tenant, principal } = props.me;
+  const route = parseRoute(useAddress());
+  const [problem, setProblem] = useState<ApiProblem>();
+  const signOut = () => {
+    ask("/auth/session", { method: "DELETE" })
+      .then(props.onSignedOut)
+      .catch((e: unknown) => setProblem(asProblem(e)));
+  };
+  return (
+    <>
+      <a className="skip" href="#content">
+        Skip to content
+      </a>
+      <header className="bar">
+        <Link to="/console" className="wordmark">
+          <Mark />
+          <span>Berth</span>
+        </Link>
+        <span className="tenant">{tenant.name}</span>
+        <span className="principal" title="Signed in as this key">
+          {principal.id}
+        </span>
+        <button type="button" className="quiet" onClick={signOut}>
+          Sign out
+        </button>
+      </header>
+      <main id="content" tabIndex={-1}>
+        {problem ? <ProblemNote problem={problem} /> : null}
+        <Screen route={route} scopes={principal.scopes} />
+      </main>
+    </>
+  );
+}
+
+function Screen(props: { readonly route: Route; readonly scopes: readonly string[] }) {
+  const { route } = props;
+  const may = { write: props.scopes.includes("invocations:write") };
+  switch (route.screen) {
+    case "agents":
+      return <AgentsScreen />;
+    case "talk":
+      return <TalkScreen key={route.agent} agent={route.agent} query={route.query} />;
+    case "invocations":
+      return <InvocationsScreen key={route.agent} agent={route.agent} query={route.query} />;
+    case "invocation":
+      return <InvocationScreen key={route.id} id={route.id} mayWrite={may.write} />;
+    case "missing":
+    default:
+      return (
+        <section className="page">
+          <Title>Nothing here</Title>
+          <p>
+            This address names no page of the console. <Link to="/console">See the agents</Link>
+          </p>
+        </section>
+      );
+  }
+}

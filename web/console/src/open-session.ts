@@ -1,0 +1,178 @@
+import type {
+  Invocation,
+  InvocationEvent,
+  InvocationSummary,
+} from "../../../core/invocations/contract.ts";
+import { ask, askJson, newIdempotencyKey, type ApiProblem } from "./api.ts";
+import { asProblem } from "./load.ts";
+import { follow, type Opener } from "./stream.ts";
+import { applyEvent, invocationIn, newTurn, pending, turnOf, type Turn } from "./turn.ts";
+import type { Page } from "./wire.ts";
+
+/** Turns of an earlier session that are read back. */
+const TURNS_SHOWN = 30;
+
+export type Place = {
+  readonly agent: string;
+  readonly environment: string;
+  /** Null for a session that begins with the next input. */
+  readonly session: string | null;
+};
+
+export type Transcript = {
+  readonly turns: readonly Turn[];
+  readonly loading: boolean;
+  /** Why the earlier turns could not be read. */
+  readonly problem: ApiProblem | null;
+};
+
+/**
+ * One session on the screen: the turns before are read, those from here are followed.
+ *
+ * S1  Nothing is told after `leave`; what was running runs on at the server.
+ * S2  A stop wished for before the invocation has a name is carried out when it has one.
+ */
+export class OpenSession {
+  readonly #place: Place;
+  readonly #tell: (transcript: Transcript) => void;
+  readonly #begun: (session: string) => void;
+  readonly #leaving = new AbortController();
+  readonly #stopping = new Set<string>();
+  #session: string | null;
+  #transcript: Transcript;
+
+  /**
+   * @param tell   Called with every change, first before the constructor returns.
+   * @param begun  Called with the id of a session that the first input has begun.
+   */
+  constructor(
+    place: Place,
+    tell: (transcript: Transcript) => void,
+    begun: (session: string) => void,
+  ) {
+    this.#place = place;
+    this.#session = place.session;
+    this.#tell = tell;
+    this.#begun = begun;
+    this.#transcript = { turns: [], loading: place.session !== null, problem: null };
+    tell(this.#transcript);
+    if (place.session !== null) void this.#read(place.session);
+  }
+
+  /** Is this the session of that address, also when it had no id at first? */
+  stands({ agent, environment, session }: Place): boolean {
+    const mine = this.#place;
+    return mine.agent === agent && mine.environment === environment && this.#session === session;
+  }
+
+  send(text: string): void {
+    const key = newIdempotencyKey();
+    const { agent, environment } = this.#place;
+    const body = { input: text, ...(this.#session === null ? {} : { session_id: this.#session }) };
+    const start = () =>
+      ask(`/a/${agent}/invoke?environment=${encodeURIComponent(environment)}`, {
+        method: "POST",
+        json: body,
+        headers: { accept: "text/event-stream", "idempotency-key": key },
+        signal: this.#leaving.signal,
+      });
+    this.#change({ turns: [...this.#transcript.turns, newTurn(key, text)] });
+    void this.#follow(key, { start, resume: this.#resume });
+  }
+
+  /** Cancel what is running. */
+  stop(): void {
+    for (const turn of this.#transcript.turns.filter(pending)) {
+      if (turn.invocation === null) this.#stopping.add(turn.key);
+      else void this.#cancel(turn.key, turn.invocation.id);
+    }
+  }
+
+  leave(): void {
+    this.#leaving.abort();
+  }
+
+  async #read(session: string): Promise<void> {
+    const { signal } = this.#leaving;
+    try {
+      const turns = await readTurns(this.#place.agent, session, signal);
+      this.#change({ turns, loading: false });
+      for (const { key } of turns.filter(pending)) {
+        void this.#follow(key, { start: () => this.#resume(key, 0), resume: this.#resume });
+      }
+    } catch (e) {
+      this.#change({ problem: asProblem(e), loading: false });
+    }
+  }
+
+  async #follow(key: string, opener: Opener): Promise<void> {
+    try {
+      const options = {
+        pause: (ms: number) => pauseFor(ms, this.#leaving.signal),
+        onLink: (link: Turn["link"]) => this.#turn(key, (turn) => ({ ...turn, link })),
+      };
+      for await (const event of follow(opener, options)) this.#take(key, event);
+    } catch (e) {
+      this.#turn(key, (turn) => ({ ...turn, problem: asProblem(e) }));
+    }
+  }
+
+  #take(key: string, event: InvocationEvent): void {
+    this.#turn(key, (turn) => applyEvent(turn, event));
+    const invocation = invocationIn(event.data);
+    if (!invocation || this.#leaving.signal.aborted) return;
+    if (this.#session === null) {
+      this.#session = invocation.session_id;
+      this.#begun(invocation.session_id);
+    }
+    if (this.#stopping.delete(key)) void this.#cancel(key, invocation.id); // S2
+  }
+
+  /** Cancelling twice is cancelling once; the stream tells how it ended. */
+  async #cancel(key: string, id: string): Promise<void> {
+    try {
+      const headers = { "idempotency-key": `cancel-${id}` };
+      await ask(`/v1/invocations/${id}/cancel`, { method: "POST", headers });
+    } catch (e) {
+      this.#turn(key, (turn) => (pending(turn) ? { ...turn, problem: asProblem(e) } : turn));
+    }
+  }
+
+  readonly #resume = (id: string, after: number): Promise<Response> =>
+    ask(`/v1/invocations/${id}/events`, {
+      headers: { accept: "text/event-stream", "last-event-id": String(after) },
+      signal: this.#leaving.signal,
+    });
+
+  #turn(key: string, to: (turn: Turn) => Turn): void {
+    const { turns } = this.#transcript;
+    this.#change({ turns: turns.map((turn) => (turn.key === key ? to(turn) : turn)) });
+  }
+
+  #change(change: Partial<Transcript>): void {
+    if (this.#leaving.signal.aborted) return; // S1
+    this.#transcript = { ...this.#transcript, ...change };
+    this.#tell(this.#transcript);
+  }
+}
+
+/** The last turns of a session, oldest first. The listing has no texts: each is read by its id. */
+async function readTurns(agent: string, session: string, signal: AbortSignal): Promise<Turn[]> {
+  const query = new URLSearchParams({ agent, session, limit: String(TURNS_SHOWN) });
+  const page = await askJson<Page<InvocationSummary>>(`/v1/invocations?${query}`, { signal });
+  const read = page.data.map(({ id }) => askJson<Invocation>(`/v1/invocations/${id}`, { signal }));
+  const invocations = await Promise.all(read);
+  return invocations
+    .toSorted((a, b) => a.created_at.localeCompare(b.created_at))
+    .map((invocation) => turnOf(invocation));
+}
+
+function pauseFor(ms: number, leaving: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    leaving.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(leaving.reason);
+    });
+  });
+}

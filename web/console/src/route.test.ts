@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { parseRoute } from "./route.ts";
+
+it("reads every address of the console, with or without a trailing slash", () => {
+  const screens = [
+    ["/", "agents"],
+    ["/console", "agents"],
+    ["/console/", "agents"],
+    ["/a/support", "talk"],
+    ["/console/agents/support", "talk"],
+    ["/console/agents/support/", "talk"],
+    ["/console/agents/support/invocations", "invocations"],
+    ["/console/invocations/inv_0", "invocation"],
+    ["/console/agents", "missing"],
+    ["/console/agents/support/other", "missing"],
+    ["/console/agents/support/invocations/more", "missing"],
+    ["/elsewhere", "missing"],
+  ];
+  expect(screens.map(([address = ""]) => [address, parseRoute(address).screen])).toEqual(screens);
+});
+
+it("keeps the query of a screen that is narrowed by one", () => {
+  const route = parseRoute("/console/agents/support?session=ses_1&environment=dev");
+  expect(route.screen === "talk" && Object.fromEntries(route.query)).toEqual({
+    session: "ses_1",
+    environment: "dev",
+  });
+});

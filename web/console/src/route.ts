@@ -1,0 +1,42 @@
+import { useSyncExternalStore } from "react";
+
+/** What the address bar asks for. `/a/{agent}` is the agent's own address and means: talk to it. */
+export type Route =
+  | { readonly screen: "agents" | "missing" }
+  | { readonly screen: "talk"; readonly agent: string; readonly query: URLSearchParams }
+  | { readonly screen: "invocations"; readonly agent: string; readonly query: URLSearchParams }
+  | { readonly screen: "invocation"; readonly id: string };
+
+export function parseRoute(address: string): Route {
+  const url = new URL(address, "http://console.invalid");
+  const [, first, second, third, fourth, ...more] = url.pathname.replace(/\/+$/, "").split("/");
+  const query = url.searchParams;
+  if (first === undefined || first === "" || (first === "console" && second === undefined)) {
+    return { screen: "agents" };
+  }
+  if (first === "a" && second && third === undefined)
+    return { screen: "talk", agent: second, query };
+  if (first !== "console" || !third || more.length > 0) return { screen: "missing" };
+  if (second === "invocations" && fourth === undefined) return { screen: "invocation", id: third };
+  if (second !== "agents") return { screen: "missing" };
+  if (fourth === undefined) return { screen: "talk", agent: third, query };
+  return fourth === "invocations"
+    ? { screen: "invocations", agent: third, query }
+    : { screen: "missing" };
+}
+
+/** Go to an address of the console without loading the page again. */
+export function navigate(address: string, options: { readonly replace?: boolean } = {}): void {
+  if (options.replace) history.replaceState(history.state, "", address);
+  else history.pushState(null, "", address);
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+const listen = (changed: () => void) => {
+  addEventListener("popstate", changed);
+  return () => removeEventListener("popstate", changed);
+};
+
+export function useAddress(): string {
+  return useSyncExternalStore(listen, () => location.pathname + location.search);
+}

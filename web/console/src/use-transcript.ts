@@ -1,0 +1,43 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { OpenSession, type Place, type Transcript } from "./open-session.ts";
+
+export type TranscriptHandle = Transcript & {
+  /** A number of its own for each session opened here; the same while one gets its id. */
+  readonly opened: number;
+  readonly send: (text: string) => void;
+  readonly stop: () => void;
+};
+
+const EMPTY: Transcript = { turns: [], loading: false, problem: null };
+
+/**
+ * The session of an address, opened when the address changes and left with the screen.
+ *
+ * @param begun  Told the id of a session that an input has begun; belongs into the address.
+ */
+export function useTranscript(place: Place, begun: (session: string) => void): TranscriptHandle {
+  const [transcript, setTranscript] = useState(EMPTY);
+  const [opened, setOpened] = useState(0);
+  const open = useRef<OpenSession | null>(null);
+  const { agent, environment, session } = place;
+
+  useEffect(() => {
+    const asked = { agent, environment, session };
+    if (open.current?.stands(asked)) return;
+    open.current?.leave();
+    open.current = new OpenSession(asked, setTranscript, begun);
+    setOpened((before) => before + 1);
+  }, [agent, environment, session, begun]);
+
+  useEffect(
+    () => () => {
+      open.current?.leave();
+      open.current = null;
+    },
+    [],
+  );
+
+  const send = useCallback((text: string) => open.current?.send(text), []);
+  const stop = useCallback(() => open.current?.stop(), []);
+  return { ...transcript, opened, send, stop };
+}

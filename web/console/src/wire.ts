@@ -1,0 +1,30 @@
+/** Wire shapes the console reads and that no noun's contract declares. */
+
+/** RFC 9457, as every refusal of the platform is written. */
+export type ProblemDocument = {
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail?: string;
+  readonly request_id?: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+};
+
+export type Page<T> = { readonly data: readonly T[]; readonly next_cursor: string | null };
+
+/** `GET /auth/session`: whose page this is and what the key behind the cookie may do. */
+export type SignedIn = {
+  readonly tenant: { readonly slug: string; readonly name: string };
+  readonly principal: { readonly id: string; readonly scopes: readonly string[] };
+};
+
+export type Agent = {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly latest_version: number | null;
+  /** Environment to live version number; an environment without one is absent. */
+  readonly live: Readonly<Record<string, number>>;
+  readonly updated_at: string;
+};
