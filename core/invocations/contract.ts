@@ -83,6 +83,8 @@ export const Invocation = z.object({
   /** Decimal USD with six places. */
   cost_usd: z.string(),
   lineage: z.array(z.string()),
+  /** The terminal invocation this one repeats, or null. */
+  redriven_from: z.string().nullable(),
   attempts: z.number().int(),
   metadata: z.record(z.string(), z.string()),
   created_at: z.string(),

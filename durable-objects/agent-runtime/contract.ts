@@ -29,6 +29,8 @@ export type Call = {
   readonly traceparent?: string;
   /** True: write deltas as the model speaks. */
   readonly deltas: boolean;
+  /** The terminal invocation this one repeats. */
+  readonly redrivenFrom?: string;
 };
 
 export type Accepted = {
@@ -41,6 +43,11 @@ export type Accepted = {
 export type Found = { readonly ok: true; readonly invocation: Invocation };
 export type FoundSteps = { readonly ok: true; readonly steps: readonly Step[] };
 export type FoundEvents = { readonly ok: true; readonly events: ReadableStream<Uint8Array> };
+/** A stream from the first event on. */
+export type Streaming = FoundEvents & {
+  readonly invocationId: string;
+  readonly replayed: boolean;
+};
 export type Acknowledged = { readonly ok: true };
 
 /** One finished invocation and its calls, for the control plane's ledger; ids make it idempotent. */
@@ -71,7 +78,7 @@ export type AgentRuntimeRpc = {
   /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
   invoke(call: Call, waitMs: number): Promise<Accepted | Refusal>;
   /** The same, answering with the event stream as SSE bytes from the first event on. */
-  stream(call: Call): Promise<(FoundEvents & { readonly invocationId: string }) | Refusal>;
+  stream(call: Call): Promise<Streaming | Refusal>;
   get(owner: Owner, invocationId: string): Promise<Found | Refusal>;
   steps(owner: Owner, invocationId: string): Promise<FoundSteps | Refusal>;
   /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */

@@ -1,3 +1,376 @@
 import { DurableObject } from "cloudflare:workers";
+import { holdsRelease, pullRelease } from "./installation.ts";
+import { alarmDueMs, BEAT_MS, hasOutbox, safeAlarmMs } from "./alarm.ts";
+import { admit } from "./accept.ts";
+import { ChatRoom } from "./chat-room.ts";
+import { SOCKET_HEADER, type SocketGrant } from "./chat.ts";
+import { claim, dueInvocations, requeueOrphans } from "./claim.ts";
+import type {
+  Accepted,
+  Acknowledged,
+  AgentRuntimeRpc,
+  Call,
+  Found,
+  FoundEvents,
+  FoundSteps,
+  Streaming,
+  LedgerPage,
+  Owner,
+} from "./contract.ts";
+import { dropDeltas, DELTA_RETENTION_MS } from "./events.ts";
+import { Faults } from "./faults.ts";
+import { Feed } from "./feed.ts";
+import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
+import type { Claim, Kernel } from "./kernel.ts";
+import { acknowledge, ledgerPage } from "./ledger.ts";
+import { ready } from "./ready.ts";
+import { Releases, type Installed } from "./releases.ts";
+import { carry } from "./run.ts";
+import { configOf, sha256 } from "./settings.ts";
+import { cancelRow } from "./settle.ts";
+import { Sql } from "./sql.ts";
+import { listSteps, stepOnWire } from "./steps.ts";
+import { eventStream } from "./stream.ts";
+import { migrate } from "./tables.ts";
+import type { Release } from "../../core/deployments/release.ts";
+import { terminal } from "../../core/invocations/contract.ts";
+import { refuse, type Refusal } from "../../core/problem.ts";
 
-export class AgentRuntime extends DurableObject<Env> {}
+/** How long finished work gathers before the control plane is told of it. */
+const LEDGER_DELAY_MS = 500;
+/** Most invocations one alarm or one free place takes up. */
+const DISPATCH_LIMIT = 64;
+
+/**
+ * One agent of one tenant in one environment (one replica): admission, runs, sessions, events.
+ * Named JSON.stringify([tenantId, agentId, environment, replica]); storage in ./tables.ts.
+ *
+ * A1  An invocation's row is committed before its caller is told "accepted".
+ * A2  While anything is due the alarm is set, no later than the first due time.
+ * A3  Every result is fenced by its attempt.
+ * A4  A terminal state is written once.
+ * A5  An event is stored before it is sent.
+ *
+ * The object belongs to whoever first installed a release in it and answers no one else (G7).
+ */
+export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc {
+  readonly #kernel: Kernel;
+  readonly #chat: ChatRoom;
+  #alarmMs: number | undefined;
+  #ledgerTimer: ReturnType<typeof setTimeout> | undefined;
+  #awake = false;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const sql = new Sql(ctx.storage);
+    migrate(sql); // synchronous: nothing is delivered before it returns
+    const local = configOf(env).environment === "local";
+    this.#kernel = {
+      sql,
+      releases: new Releases(sql, (release) => ready(release, env)),
+      feed: new Feed(),
+      faults: new Faults(local ? (reason) => ctx.abort(reason) : undefined),
+      now: () => Date.now(),
+      running: new Map(),
+      open: { count: 0 },
+      random: () => Math.random(),
+      sha256,
+    };
+    this.#kernel.open.count = requeueOrphans(this.#kernel, Date.now());
+    this.#chat = new ChatRoom(
+      ctx,
+      env,
+      {
+        kernel: this.#kernel,
+        accept: (call) => this.#accept(call),
+        cancel: (owner, id) => this.cancel(owner, id),
+      },
+      (owner) => this.#naming(owner),
+    );
+  }
+
+  async invoke(call: Call, waitMs: number): Promise<Accepted | Refusal> {
+    const accepted = await this.#accept(call);
+    if (!accepted.ok) return accepted;
+    const { id, replayed } = accepted;
+    if (waitMs > 0 && !this.#ended(id)) await this.#kernel.feed.end(id, waitMs);
+    return { ok: true, invocation: this.#onWire(this.#row(id), call.owner), replayed };
+  }
+
+  async stream(call: Call): Promise<Streaming | Refusal> {
+    const accepted = await this.#accept(call);
+    if (!accepted.ok) return accepted;
+    const { id, replayed } = accepted;
+    return { ok: true, invocationId: id, replayed, events: this.#events(id, call.owner, 0) };
+  }
+
+  async get(owner: Owner, invocationId: string): Promise<Found | Refusal> {
+    const found = await this.#find(owner, invocationId);
+    return found.ok ? { ok: true, invocation: this.#onWire(found.row, owner) } : found;
+  }
+
+  async steps(owner: Owner, invocationId: string): Promise<FoundSteps | Refusal> {
+    const found = await this.#find(owner, invocationId);
+    if (!found.ok) return found;
+    const { sql } = this.#kernel;
+    return { ok: true, steps: listSteps(sql, invocationId).map((row) => stepOnWire(sql, row)) };
+  }
+
+  async events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal> {
+    const found = await this.#find(owner, invocationId);
+    return found.ok ? { ok: true, events: this.#events(invocationId, owner, after) } : found;
+  }
+
+  /** Reaches the call that is in flight; a terminal invocation stays what it is. */
+  async cancel(owner: Owner, invocationId: string): Promise<Found | Refusal> {
+    const found = await this.#find(owner, invocationId);
+    if (!found.ok) return found;
+    const { row } = found;
+    if (row.status !== "cancelled" && terminal(row.status)) {
+      return refuse("conflict", `the invocation has ${row.status} already`);
+    }
+    if (row.status !== "cancelled") {
+      this.#kernel.sql.transaction(() => cancelRow(this.#kernel, row, Date.now()));
+      this.#kernel.faults.at("after-cancel");
+      this.#kernel.running.get(invocationId)?.stop.abort(new Error("cancelled"));
+      this.#finished(invocationId);
+    }
+    return { ok: true, invocation: this.#onWire(this.#row(invocationId), owner) };
+  }
+
+  async retry(
+    owner: Owner,
+    invocationId: string,
+    call: Omit<Call, "input">,
+  ): Promise<Accepted | Refusal> {
+    const found = await this.#find(owner, invocationId);
+    if (!found.ok) return found;
+    const { row } = found;
+    if (!terminal(row.status)) return refuse("conflict", "the invocation is still open");
+    const { input } = this.#onWire(row, owner);
+    return this.invoke(
+      { ...call, input: JSON.stringify(input), sessionId: row.session_id, redrivenFrom: row.id },
+      0,
+    );
+  }
+
+  async install(release: Release): Promise<Acknowledged | Refusal> {
+    const mine = holdsRelease(this.#kernel.sql, release, true);
+    if (mine) this.#kernel.releases.put(release);
+    return mine ? { ok: true } : refuse("not_found", "no such agent");
+  }
+
+  async health(owner: Owner, generation: number): Promise<Acknowledged | Refusal> {
+    if (!holdsRelease(this.#kernel.sql, owner, false)) return refuse("not_found", "no such agent");
+    const installed = this.#kernel.releases.get(generation);
+    if (!installed) return refuse("not_deployed", `generation ${generation} is not installed`);
+    return installed.check();
+  }
+
+  async ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal> {
+    if (!holdsRelease(this.#kernel.sql, owner, false)) return refuse("not_found", "no such agent");
+    const entries = ledgerPage(this.#kernel, owner.agentId, this.#naming(owner), limit);
+    return { ok: true, entries };
+  }
+
+  async acknowledge(owner: Owner, outboxIds: readonly number[]): Promise<Acknowledged | Refusal> {
+    if (!holdsRelease(this.#kernel.sql, owner, false)) return refuse("not_found", "no such agent");
+    this.#kernel.faults.at("before-acknowledge");
+    acknowledge(this.#kernel, outboxIds);
+    return { ok: true };
+  }
+
+  /** Counters for the bench, in local runs: rows written since this incarnation began. */
+  async counters(): Promise<{ readonly rowsWritten: number }> {
+    return { rowsWritten: this.#kernel.sql.rowsWritten };
+  }
+
+  /** Only chat sockets come this way; the edge has settled who they are. */
+  override async fetch(request: Request): Promise<Response> {
+    const grant = JSON.parse(request.headers.get(SOCKET_HEADER) ?? "null") as SocketGrant | null;
+    if (!grant || request.headers.get("upgrade") !== "websocket") {
+      return new Response(null, { status: 426 });
+    }
+    this.#wake();
+    const installed =
+      this.#installed(grant.owner, grant.generation) ?? (await this.#pull(grant.owner));
+    if (!installed) return new Response(null, { status: 503 });
+    return this.#chat.open(grant, installed.release.tag, Date.now());
+  }
+
+  override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
+    this.#wake();
+    await this.#chat.message(socket, frame);
+  }
+
+  override async webSocketClose(): Promise<void> {
+    this.#chat.closed();
+  }
+
+  /**
+   * The dispatcher (A2): takes up what is due and sets the next alarm; it never awaits the work and
+   * never throws, because the runtime's own retries end for good (E4).
+   */
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    this.#alarmMs = undefined;
+    try {
+      this.#wake();
+      this.#dispatch();
+      dropDeltas(this.#kernel.sql, Date.now() - DELTA_RETENTION_MS, DISPATCH_LIMIT);
+      if (hasOutbox(this.#kernel)) await this.#sendLedger();
+    } catch (e) {
+      log("alarm.defect", e);
+    }
+    this.#arm(info?.scheduledTime ?? 0);
+  }
+
+  async #accept(call: Call): Promise<{ ok: true; id: string; replayed: boolean } | Refusal> {
+    this.#wake();
+    const installed =
+      this.#installed(call.owner, call.generation) ?? (await this.#pull(call.owner));
+    if (!installed) return refuse("not_deployed", "no version of this agent is live here");
+    const kernel = this.#kernel;
+    kernel.faults.at("before-accept");
+    const nowMs = Date.now();
+    const admitted = kernel.sql.transaction(() => admit(kernel, call, installed, nowMs));
+    if (!admitted.ok || admitted.replayed) return admitted;
+    kernel.open.count += 1;
+    if (admitted.claim) this.#start(admitted.claim);
+    this.#chat.turned(admitted.sessionId);
+    this.#arm(0);
+    kernel.faults.at("after-accept");
+    return admitted;
+  }
+
+  #installed(owner: Owner, generation: number): Installed | undefined {
+    if (!holdsRelease(this.#kernel.sql, owner, false)) return undefined;
+    return this.#kernel.releases.live(generation);
+  }
+
+  /** The edge knows a newer generation than is installed here: fetch it from the control plane. */
+  async #pull(owner: Owner): Promise<Installed | undefined> {
+    const release = await pullRelease(this.env, owner);
+    if (!release || !holdsRelease(this.#kernel.sql, release, true)) return undefined;
+    this.#kernel.releases.put(release);
+    return this.#kernel.releases.live(release.generation);
+  }
+
+  /** First call of this incarnation: orphans of the last one are taken up. */
+  #wake(): void {
+    if (this.#awake) return;
+    this.#awake = true;
+    if (this.#kernel.open.count > 0) this.#dispatch();
+    if (hasOutbox(this.#kernel)) this.#tellLedger();
+    this.#arm(0);
+  }
+
+  #dispatch(): void {
+    const nowMs = Date.now();
+    for (const id of dueInvocations(this.#kernel, nowMs, DISPATCH_LIMIT)) {
+      const taken = claim(this.#kernel, id, nowMs);
+      if (taken) this.#start(taken);
+      else this.#kernel.feed.ended(id);
+      this.#kernel.faults.at("after-claim");
+    }
+  }
+
+  /** The run goes on by itself; whoever waits for it waits on the feed. */
+  #start(taken: Claim): void {
+    const stop = new AbortController();
+    this.#kernel.running.set(taken.id, { attempt: taken.attempt, stop });
+    void carry(this.#kernel, taken, stop.signal)
+      .catch((e: unknown) => log("run.defect", e))
+      .finally(() => {
+        if (this.#kernel.running.get(taken.id)?.attempt === taken.attempt) {
+          this.#finished(taken.id);
+        }
+      });
+  }
+
+  /** An attempt is over: terminal or to be tried again. */
+  #finished(id: string): void {
+    this.#kernel.running.delete(id);
+    if (this.#ended(id)) {
+      this.#kernel.open.count -= 1;
+      this.#kernel.feed.ended(id);
+      this.#tellLedger();
+    } else {
+      this.#kernel.feed.changed(id);
+    }
+    if (this.#kernel.open.count > this.#kernel.running.size) this.#dispatch();
+    this.#arm(0);
+  }
+
+  /** A2. Written only when no alarm is set that comes as early. */
+  #arm(scheduledMs: number): void {
+    const nowMs = Date.now();
+    if (this.#alarmMs !== undefined && this.#alarmMs <= nowMs) this.#alarmMs = undefined;
+    if (this.#quiet(nowMs)) return;
+    const due = alarmDueMs(this.#kernel, nowMs);
+    if (due === undefined) return;
+    const at = safeAlarmMs(due, nowMs, scheduledMs);
+    if (this.#alarmMs !== undefined && this.#alarmMs <= at) return;
+    this.#alarmMs = at;
+    void this.ctx.storage.setAlarm(at);
+  }
+
+  /** The common case, decided without a query: everything open runs and the beat is set. */
+  #quiet(nowMs: number): boolean {
+    const { open, running } = this.#kernel;
+    return (
+      this.#alarmMs !== undefined && this.#alarmMs <= nowMs + BEAT_MS && open.count === running.size
+    );
+  }
+
+  /** Wake the ledger's consumer once for all that finishes within a moment. */
+  #tellLedger(): void {
+    this.#ledgerTimer ??= setTimeout(() => {
+      this.#ledgerTimer = undefined;
+      void this.#sendLedger().catch((e: unknown) => log("ledger.defect", e));
+    }, LEDGER_DELAY_MS);
+  }
+
+  async #sendLedger(): Promise<void> {
+    const owner = this.#kernel.sql.one<{ value: string }>(
+      "SELECT value FROM meta WHERE key = 'owner'",
+    );
+    if (owner) await this.env.LEDGER.send(JSON.parse(owner.value) as Owner);
+  }
+
+  async #find(
+    owner: Owner,
+    id: string,
+  ): Promise<{ readonly ok: true; readonly row: InvocationRow } | Refusal> {
+    this.#wake();
+    const mine = holdsRelease(this.#kernel.sql, owner, false);
+    const row = mine ? findInvocation(this.#kernel.sql, id) : undefined;
+    return row ? { ok: true, row } : refuse("not_found", "no such invocation");
+  }
+
+  #events(id: string, owner: Owner, after: number): ReadableStream<Uint8Array> {
+    return eventStream(this.#kernel, id, after, () => this.#naming(owner));
+  }
+
+  #row(id: string): InvocationRow {
+    const row = findInvocation(this.#kernel.sql, id);
+    if (!row) throw new Error("an accepted invocation has no row");
+    return row;
+  }
+
+  #ended(id: string): boolean {
+    return terminal(this.#row(id).status);
+  }
+
+  #onWire(row: InvocationRow, owner: Owner) {
+    return onWire(this.#kernel.sql, row, this.#naming(owner));
+  }
+
+  #naming(owner: Owner): Naming {
+    const agent = this.#kernel.releases.live(0)?.release.agentSlug ?? owner.agentId;
+    return { agent, environment: owner.environment };
+  }
+}
+
+function log(event: string, e: unknown): void {
+  console.error(JSON.stringify({ level: "error", event, detail: String(e) }));
+}

@@ -1,0 +1,96 @@
+import { boundOf } from "./accept.ts";
+import { appendEvents, nextSeq, type Fact } from "./events.ts";
+import { findInvocation, type InvocationRow } from "./invocations.ts";
+import type { Claim, Kernel } from "./kernel.ts";
+import { giveUp } from "./settle.ts";
+import { turnMessages } from "./sessions.ts";
+
+/** A run that took the object down this often is poison: it is dead-lettered (DECISIONS 14). */
+const MAX_RESTARTS = 20;
+
+/**
+ * Boot repair: a `running` row belongs to a dead incarnation. It is due at once, or dead when it
+ * has been found like this too often.
+ *
+ * @returns invocations that are open now.
+ */
+export function requeueOrphans(kernel: Kernel, nowMs: number): number {
+  const { sql } = kernel;
+  const open = sql.all<{ id: string; status: string; restarts: number }>(
+    "SELECT id, status, restarts FROM invocation WHERE completed_ms IS NULL",
+  );
+  const orphans = open.filter((row) => row.status === "running");
+  if (orphans.length === 0) return open.length;
+  sql.transaction(() => {
+    for (const orphan of orphans) {
+      sql.run(
+        `UPDATE invocation SET status = 'accepted', due_ms = ?, restarts = restarts + 1
+         WHERE id = ?`,
+        nowMs,
+        orphan.id,
+      );
+    }
+  });
+  return open.length;
+}
+
+/** Ids of accepted invocations due at `nowMs`, oldest first. */
+export function dueInvocations(kernel: Kernel, nowMs: number, limit: number): string[] {
+  return kernel.sql
+    .all<{ id: string }>(
+      `SELECT id FROM invocation
+       WHERE completed_ms IS NULL AND status = 'accepted' AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
+      nowMs,
+      limit,
+    )
+    .map((row) => row.id);
+}
+
+/** When the next accepted invocation is due, or undefined. */
+export function nextDueMs(kernel: Kernel): number | undefined {
+  const row = kernel.sql.one<{ due: number | null }>(
+    `SELECT min(due_ms) AS due FROM invocation
+     WHERE completed_ms IS NULL AND status = 'accepted'`,
+  );
+  return row?.due ?? undefined;
+}
+
+/** Take up a due invocation: one transaction counts the attempt and says so in the log. */
+export function claim(kernel: Kernel, id: string, nowMs: number): Claim | undefined {
+  return kernel.sql.transaction(() => {
+    const row = findInvocation(kernel.sql, id);
+    if (row?.status !== "accepted") return undefined;
+    const installed = kernel.releases.get(row.generation);
+    if (!installed) throw new Error(`release ${row.generation} of an open invocation is gone`);
+    const attempt = row.attempt + 1;
+    const taken: Claim = {
+      id,
+      sessionId: row.session_id,
+      turn: row.turn,
+      attempt,
+      failures: row.failures,
+      installed,
+      input: turnMessages(kernel.sql, row.session_id, row.turn),
+      deltas: row.deltas === 1,
+      maxCostMicros: boundOf(row.max_cost_micros, installed),
+      seq: nextSeq(kernel.sql, id),
+    };
+    kernel.sql.run(
+      "UPDATE invocation SET status = 'running', attempt = ?, due_ms = NULL WHERE id = ?",
+      attempt,
+      id,
+    );
+    if (poisoned(kernel, taken, row, nowMs)) return undefined;
+    const fact: Fact = [attempt === 1 ? "run.started" : "run.restarted", { attempt }];
+    appendEvents(kernel.sql, id, taken.seq, [fact], nowMs);
+    taken.seq += 1;
+    return taken;
+  });
+}
+
+function poisoned(kernel: Kernel, taken: Claim, row: InvocationRow, nowMs: number): boolean {
+  if (row.restarts <= MAX_RESTARTS) return false;
+  const detail = `the run was interrupted ${row.restarts} times`;
+  giveUp(kernel, taken, "dead", { code: "internal", detail }, [], nowMs);
+  return true;
+}

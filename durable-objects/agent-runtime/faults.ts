@@ -1,0 +1,47 @@
+/**
+ * Named points at which a local test run may kill the object (GUARANTEES §3, last line).
+ *
+ * `abort` is absent outside local runs: then `at` does nothing.
+ */
+export const FAULT_POINTS = [
+  "before-accept",
+  "after-accept",
+  "after-claim",
+  "before-model",
+  "after-model",
+  "before-tool",
+  "after-tool",
+  "before-settle",
+  "after-settle",
+  "before-retry",
+  "after-cancel",
+  "before-acknowledge",
+  "after-delta",
+] as const;
+export type FaultPoint = (typeof FAULT_POINTS)[number];
+
+export class Faults {
+  readonly #armed = new Map<FaultPoint, number>();
+  readonly #abort: ((reason: string) => void) | undefined;
+
+  constructor(abort?: (reason: string) => void) {
+    this.#abort = abort;
+  }
+
+  /** Let the `visit`th pass (1 = the next) of a point kill the object, once. */
+  arm(point: FaultPoint, visit = 1): void {
+    this.#armed.set(point, visit);
+  }
+
+  at(point: FaultPoint): void {
+    const visit = this.#armed.get(point);
+    if (visit === undefined || !this.#abort) return;
+    if (visit > 1) {
+      this.#armed.set(point, visit - 1);
+      return;
+    }
+    this.#armed.delete(point);
+    this.#abort(`fault point ${point}`);
+    throw new Error(`fault point ${point}`);
+  }
+}

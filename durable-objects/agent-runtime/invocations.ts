@@ -1,0 +1,89 @@
+import {
+  usd,
+  type Invocation,
+  type InvocationStatus,
+  type Output,
+} from "../../core/invocations/contract.ts";
+import { rfc3339 } from "../../core/clock.ts";
+import { unpack } from "./content.ts";
+import type { Sql } from "./sql.ts";
+
+/** A row of `invocation`, names as in the table. */
+export type InvocationRow = {
+  readonly id: string;
+  readonly principal: string;
+  readonly idem: string | null;
+  readonly fingerprint: string;
+  readonly session_id: string;
+  readonly turn: number;
+  readonly generation: number;
+  readonly version: number;
+  readonly status: InvocationStatus;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly restarts: number;
+  readonly due_ms: number | null;
+  readonly deltas: number;
+  readonly input: string;
+  readonly output: string | null;
+  readonly error: string | null;
+  readonly metadata: string | null;
+  readonly max_cost_micros: number | null;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly model_calls: number;
+  readonly tool_calls: number;
+  readonly estimated: number;
+  readonly cost_micros: number;
+  readonly redriven_from: string | null;
+  readonly request_id: string;
+  readonly traceparent: string | null;
+  readonly created_ms: number;
+  readonly completed_ms: number | null;
+};
+
+export function findInvocation(sql: Sql, id: string): InvocationRow | undefined {
+  return sql.one<InvocationRow>("SELECT * FROM invocation WHERE id = ?", id);
+}
+
+/** The invocation a principal's idempotency key stands for. */
+export function findByKey(sql: Sql, principal: string, key: string): InvocationRow | undefined {
+  return sql.one<InvocationRow>(
+    "SELECT * FROM invocation WHERE principal = ? AND idem = ?",
+    principal,
+    key,
+  );
+}
+
+/** What the release adds to a row to make the wire form. */
+export type Naming = { readonly agent: string; readonly environment: string };
+
+/** The wire form of an invocation. */
+export function onWire(sql: Sql, row: InvocationRow, naming: Naming): Invocation {
+  return {
+    id: row.id,
+    agent: naming.agent,
+    version: row.version,
+    environment: naming.environment,
+    session_id: row.session_id,
+    status: row.status,
+    input: JSON.parse(unpack(sql, row.input)) as Invocation["input"],
+    output: row.output === null ? null : (JSON.parse(unpack(sql, row.output)) as Output),
+    error: row.error === null ? null : (JSON.parse(row.error) as Invocation["error"]),
+    usage: {
+      input_tokens: row.input_tokens,
+      output_tokens: row.output_tokens,
+      model_calls: row.model_calls,
+      tool_calls: row.tool_calls,
+      estimated: row.estimated === 1,
+    },
+    cost_micros: row.cost_micros,
+    cost_usd: usd(row.cost_micros),
+    lineage: [],
+    redriven_from: row.redriven_from,
+    attempts: row.attempt,
+    metadata: row.metadata === null ? {} : (JSON.parse(row.metadata) as Record<string, string>),
+    created_at: rfc3339(row.created_ms),
+    completed_at: row.completed_ms === null ? null : rfc3339(row.completed_ms),
+  };
+}

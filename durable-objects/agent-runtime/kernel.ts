@@ -1,0 +1,55 @@
+import type { Clock } from "../../core/clock.ts";
+import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
+import type { Faults } from "./faults.ts";
+import type { Feed } from "./feed.ts";
+import type { Installed, Releases } from "./releases.ts";
+import type { Sql } from "./sql.ts";
+import type { StepCost } from "./steps.ts";
+
+/** What the object's modules work with. Made once by the object; nothing in it knows the class. */
+export type Kernel = {
+  readonly sql: Sql;
+  readonly releases: Releases;
+  readonly feed: Feed;
+  readonly faults: Faults;
+  readonly now: Clock;
+  /** Runs of this incarnation by invocation: the attempt that may speak, and its stop. */
+  readonly running: Map<string, Running>;
+  /** Invocations accepted and not terminal; a count kept beside the rows so that none is read. */
+  readonly open: { count: number };
+  /** 0 ≤ x < 1, for jitter. */
+  readonly random: () => number;
+  /** SHA-256, base64url. Synchronous: it is used inside transactions (DECISIONS 29). */
+  readonly sha256: (text: string) => string;
+};
+
+export type Running = {
+  readonly attempt: number;
+  readonly stop: AbortController;
+  /** The model call under way, and what it is taken to have cost if its answer never counts. */
+  readonly lost?: { readonly key: string; readonly cost: StepCost };
+};
+
+/** One attempt at one invocation, as taken up. */
+export type Claim = {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly turn: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly installed: Installed;
+  /** The caller's messages of this turn. */
+  readonly input: readonly ModelMessage[];
+  readonly deltas: boolean;
+  /** Micro-USD the invocation may cost, or undefined for no bound. */
+  readonly maxCostMicros: number | undefined;
+  /** Next event number. */
+  seq: number;
+  /** The first model request, when the claim's own transaction already marked it sent. */
+  readonly first?: ModelRequest;
+};
+
+/** A5, fenced by attempt (A3): may this claim still write? */
+export function current(kernel: Kernel, claim: Claim): boolean {
+  return kernel.running.get(claim.id)?.attempt === claim.attempt;
+}

@@ -1,0 +1,233 @@
+import { costMicros } from "../../core/models/cost.ts";
+import {
+  ModelFailure,
+  type ModelAnswer,
+  type ModelMessage,
+  type ModelRequest,
+} from "../../core/models/contract.ts";
+import { Deltas } from "./deltas.ts";
+import { appendEvents, type Fact } from "./events.ts";
+import { Fenced, RunFailure } from "./failure.ts";
+import { current, type Claim, type Kernel } from "./kernel.ts";
+import { overBudget } from "./accept.ts";
+import { hashOf, inputTokens, requestFor, worstCaseMicros } from "./prompt.ts";
+import {
+  chargeLost,
+  findStep,
+  finishStep,
+  markSent,
+  modelKey,
+  NO_COST,
+  outputOf,
+} from "./steps.ts";
+
+/** An answer, and what is still to be written about it together with what follows from it (R1). */
+export type ModelStep = {
+  readonly answer: ModelAnswer;
+  /** Statements that finish the step; run them in the transaction that records what comes next. */
+  record(): void;
+  readonly facts: readonly Fact[];
+};
+
+/**
+ * Model call `i` of the run: the spec's model, then its fallbacks in order until one answers.
+ *
+ * @throws RunFailure  the last failure, retryable if any of them was
+ */
+export async function callModel(
+  kernel: Kernel,
+  claim: Claim,
+  i: number,
+  produced: readonly ModelMessage[],
+  signal: AbortSignal,
+): Promise<ModelStep> {
+  const refs = [claim.installed.spec.model, ...claim.installed.spec.fallback];
+  let retryable = false;
+  let last: ModelFailure | undefined;
+  for (const [k, ref] of refs.entries()) {
+    const sent = takeUp(kernel, claim, i, k, ref, produced);
+    if ("answer" in sent) return sent;
+    try {
+      return await ask(kernel, claim, sent, signal);
+    } catch (e) {
+      if (!current(kernel, claim)) throw new Fenced();
+      if (!(e instanceof ModelFailure)) throw e;
+      last = e;
+      retryable ||= e.retryable;
+      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e);
+      else throw exhausted(kernel, claim, sent, e, retryable);
+    }
+  }
+  throw last ?? new Error("a spec has at least one model");
+}
+
+type Sent = { readonly key: string; readonly ref: string; readonly request: ModelRequest };
+
+/** R2 and R4: the journal's answer, or the step marked `sent` and ready to be asked. */
+function takeUp(
+  kernel: Kernel,
+  claim: Claim,
+  i: number,
+  k: number,
+  ref: string,
+  produced: readonly ModelMessage[],
+): Sent | ModelStep {
+  const key = modelKey(i, k);
+  if (i === 0 && k === 0 && claim.first) return { key, ref, request: claim.first };
+  const { sql } = kernel;
+  const request = requestFor(kernel, claim, ref, i, produced);
+  const inputHash = hashOf(kernel, request);
+  const row = findStep(sql, claim.id, key);
+  if (row && row.input_hash !== inputHash) {
+    throw new RunFailure(
+      { code: "journal_mismatch", detail: `step ${key} asks otherwise than the journal says` },
+      false,
+    );
+  }
+  if (row?.state === "done") {
+    const output = outputOf(sql, row);
+    if (output && "answer" in output) return { answer: output.answer, record: () => {}, facts: [] };
+  }
+  withinBudget(kernel, claim, ref, request);
+  const nowMs = kernel.now();
+  sql.transaction(() => {
+    if (row?.state === "sent") chargeLost(sql, claim.id, key, lostCost(claim, ref, request));
+    const step = { key, kind: "model" as const, name: ref };
+    markSent(sql, { ...step, invocationId: claim.id, attempt: claim.attempt, inputHash, nowMs });
+    appendEvents(sql, claim.id, claim.seq, [["step.started", step]], nowMs);
+  });
+  claim.seq += 1;
+  kernel.feed.changed(claim.id);
+  return { key, ref, request };
+}
+
+async function ask(
+  kernel: Kernel,
+  claim: Claim,
+  sent: Sent,
+  signal: AbortSignal,
+): Promise<ModelStep> {
+  kernel.faults.at("before-model");
+  const lost = { key: sent.key, cost: lostCost(claim, sent.ref, sent.request) };
+  kernel.running.set(claim.id, { ...runningOf(kernel, claim), lost });
+  const model = claim.installed.model(sent.ref);
+  const deltas = claim.deltas ? new Deltas(kernel, claim) : undefined;
+  const timeoutMs = claim.installed.spec.model_timeout_ms;
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(new TimedOut(timeoutMs)), timeoutMs);
+  const onAbort = (): void => stop.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const answer = await model.answer(
+      sent.request,
+      deltas
+        ? { signal: stop.signal, onDelta: (text) => deltas.push(text) }
+        : { signal: stop.signal },
+    );
+    kernel.faults.at("after-model");
+    if (!current(kernel, claim)) throw new Fenced();
+    return answered(kernel, claim, sent, answer, deltas?.rest() ?? []);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    deltas?.stop();
+  }
+}
+
+function answered(
+  kernel: Kernel,
+  claim: Claim,
+  sent: Sent,
+  answer: ModelAnswer,
+  rest: readonly Fact[],
+): ModelStep {
+  const { usage } = answer;
+  const cost = costMicros(usage, claim.installed.price(sent.ref));
+  const finished = {
+    key: sent.key,
+    state: "done",
+    model: answer.model,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cost_micros: cost,
+  };
+  return {
+    answer,
+    record: () =>
+      finishStep(
+        kernel.sql,
+        claim.id,
+        sent.key,
+        "done",
+        { answer },
+        { ...usage, costMicros: cost },
+        kernel.now(),
+      ),
+    facts: [...rest, ["step.finished", finished]],
+  };
+}
+
+/** A fallback is left: the failure is recorded and the next one asked. */
+function recordFailure(kernel: Kernel, claim: Claim, sent: Sent, failure: ModelFailure): void {
+  const facts = failedFacts(sent, failure);
+  kernel.sql.transaction(() => {
+    finishFailed(kernel, claim, sent, failure);
+    appendEvents(kernel.sql, claim.id, claim.seq, facts, kernel.now());
+  });
+  claim.seq += facts.length;
+  kernel.feed.changed(claim.id);
+}
+
+function exhausted(
+  kernel: Kernel,
+  claim: Claim,
+  sent: Sent,
+  failure: ModelFailure,
+  retryable: boolean,
+): RunFailure {
+  const { problem, retryAfterMs } = failure;
+  const told = retryAfterMs === undefined ? problem : { ...problem, retryAfterMs };
+  const record = (): void => finishFailed(kernel, claim, sent, failure);
+  return new RunFailure(told, retryable, failedFacts(sent, failure), record);
+}
+
+function finishFailed(kernel: Kernel, claim: Claim, sent: Sent, failure: ModelFailure): void {
+  const { code, detail } = failure.problem;
+  const output = { failure: { code, detail } };
+  finishStep(kernel.sql, claim.id, sent.key, "failed", output, NO_COST, kernel.now());
+}
+
+function failedFacts(sent: Sent, failure: ModelFailure): Fact[] {
+  const { code, detail } = failure.problem;
+  return [["step.finished", { key: sent.key, state: "failed", code, detail }]];
+}
+
+function withinBudget(kernel: Kernel, claim: Claim, ref: string, request: ModelRequest): void {
+  if (claim.maxCostMicros === undefined) return;
+  const spent = kernel.sql.one<{ micros: number }>(
+    "SELECT coalesce(sum(cost_micros), 0) AS micros FROM step WHERE invocation_id = ?",
+    claim.id,
+  );
+  const left = claim.maxCostMicros - (spent?.micros ?? 0);
+  if (worstCaseMicros(claim.installed, ref, request) <= left) return;
+  throw new RunFailure(overBudget(claim.maxCostMicros).problem, false);
+}
+
+/** What a send without an answer is taken to have cost: its input, no output. */
+function lostCost(claim: Claim, ref: string, request: ModelRequest) {
+  const usage = { inputTokens: inputTokens(request), outputTokens: 0, estimated: true };
+  return { ...usage, costMicros: costMicros(usage, claim.installed.price(ref)) };
+}
+
+function runningOf(kernel: Kernel, claim: Claim) {
+  const running = kernel.running.get(claim.id);
+  if (!running || running.attempt !== claim.attempt) throw new Fenced();
+  return running;
+}
+
+class TimedOut extends Error {
+  override readonly name = "TimeoutError";
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms`);
+  }
+}

@@ -1,0 +1,56 @@
+import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
+import type { Claim, Kernel } from "./kernel.ts";
+import type { Installed } from "./releases.ts";
+import { estimateTokens, historyBefore } from "./sessions.ts";
+
+/** Where a turn stands, and what was said in it. */
+export type Place = Pick<Claim, "id" | "sessionId" | "turn" | "installed" | "input">;
+
+/** The output bound assumed for a model whose spec sets none, when money is reserved. */
+const ASSUMED_OUTPUT_TOKENS = 4096;
+
+/**
+ * What model call `i` of a turn is asked: history, the turn's input and what the turn has produced
+ * so far. Everything in it comes from storage and the pinned release, so a re-execution builds the
+ * same request and its hash can be compared.
+ */
+export function requestFor(
+  kernel: Kernel,
+  place: Place,
+  ref: string,
+  i: number,
+  produced: readonly ModelMessage[],
+): ModelRequest {
+  const { installed } = place;
+  const system = installed.system(ref);
+  const messages: ModelMessage[] = system === "" ? [] : [{ role: "system", content: system }];
+  messages.push(
+    ...historyBefore(kernel.sql, place.sessionId, place.turn, installed.spec.history),
+    ...place.input,
+    ...produced,
+  );
+  return {
+    model: ref.slice(ref.indexOf("/") + 1),
+    messages,
+    tools: installed.offers,
+    parameters: installed.spec.parameters,
+    idempotencyKey: `${place.id}/model.${i}`,
+  };
+}
+
+export function hashOf(kernel: Kernel, request: ModelRequest): string {
+  return kernel.sha256(JSON.stringify([request.model, request.messages, request.parameters]));
+}
+
+export function inputTokens(request: ModelRequest): number {
+  return request.messages.reduce((sum, message) => sum + estimateTokens(message.content), 0);
+}
+
+/** The most a call can cost in micro-USD at the model's price, rounded up; 0 without a price. */
+export function worstCaseMicros(installed: Installed, ref: string, request: ModelRequest): number {
+  const price = installed.price(ref);
+  if (!price) return 0;
+  const output = request.parameters.max_output_tokens ?? ASSUMED_OUTPUT_TOKENS;
+  const micros = inputTokens(request) * price.inputPerMillion + output * price.outputPerMillion;
+  return Math.ceil(micros / 1_000_000);
+}

@@ -1,0 +1,86 @@
+import type { AgentSpec } from "../../core/agents/spec.ts";
+import type { Release } from "../../core/deployments/release.ts";
+import type { Model, Price } from "../../core/models/contract.ts";
+import type { Refusal } from "../../core/problem.ts";
+import type { Tool, ToolOffer } from "../../core/tools/contract.ts";
+import type { Sql } from "./sql.ts";
+
+/** A release made ready to run: parsed once, its models and tools built when first used. */
+export type Installed = {
+  readonly release: Release;
+  readonly spec: AgentSpec;
+  readonly offers: readonly ToolOffer[];
+  /** Instructions, and knowledge for models that do not search it themselves. */
+  system(ref: string): string;
+  model(ref: string): Model;
+  tool(name: string): Tool | undefined;
+  price(ref: string): Price | undefined;
+  /** Would it run? Every model it names resolves and every key opens. */
+  check(): { readonly ok: true } | Refusal;
+};
+
+/** Releases by generation: the newest is live for new invocations, older ones finish theirs. */
+export class Releases {
+  readonly #sql: Sql;
+  readonly #ready: (release: Release) => Installed;
+  readonly #cache = new Map<number, Installed>();
+  #live: number | undefined;
+
+  constructor(sql: Sql, ready: (release: Release) => Installed) {
+    this.#sql = sql;
+    this.#ready = ready;
+  }
+
+  get(generation: number): Installed | undefined {
+    const known = this.#cache.get(generation);
+    if (known) return known;
+    const row = this.#sql.one<{ body: string }>(
+      "SELECT body FROM release WHERE generation = ?",
+      generation,
+    );
+    if (!row) return undefined;
+    const installed = this.#ready(JSON.parse(row.body) as Release);
+    this.#cache.set(generation, installed);
+    return installed;
+  }
+
+  /**
+   * What a new invocation runs. The edge's word may be some seconds old, so the highest generation
+   * that was ever called live wins over a stale caller's.
+   */
+  live(generation: number): Installed | undefined {
+    const wanted = Math.max(generation, this.#lastLive());
+    const installed = this.get(wanted);
+    if (installed && wanted !== this.#live) this.#remember(wanted);
+    return installed;
+  }
+
+  /** Store without making live; the same generation again replaces a body nothing ran yet. */
+  put(release: Release): void {
+    this.#sql.run(
+      "INSERT INTO release VALUES (?, ?) ON CONFLICT (generation) DO UPDATE SET body = excluded.body",
+      release.generation,
+      JSON.stringify(release),
+    );
+    this.#cache.delete(release.generation);
+  }
+
+  #lastLive(): number {
+    this.#live ??= Number(
+      this.#sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'live'")?.value ?? 0,
+    );
+    return this.#live;
+  }
+
+  /** A new generation is live: forget older releases that no open invocation needs. */
+  #remember(generation: number): void {
+    this.#live = generation;
+    this.#sql.run("INSERT OR REPLACE INTO meta VALUES ('live', ?)", String(generation));
+    this.#sql.run(
+      `DELETE FROM release WHERE generation < ? AND generation NOT IN
+         (SELECT generation FROM invocation WHERE completed_ms IS NULL)`,
+      generation - 5,
+    );
+    for (const known of this.#cache.keys()) if (known < generation - 5) this.#cache.delete(known);
+  }
+}

@@ -1,0 +1,133 @@
+import type { InvocationStatus, Output } from "../../core/invocations/contract.ts";
+import type { ModelMessage } from "../../core/models/contract.ts";
+import type { ProblemData } from "../../core/problem.ts";
+import { pack } from "./content.ts";
+import { appendEvents, nextSeq, type Fact } from "./events.ts";
+import type { InvocationRow } from "./invocations.ts";
+import type { Claim, Kernel } from "./kernel.ts";
+import { appendMessages } from "./sessions.ts";
+import { chargeLost } from "./steps.ts";
+
+type End = Extract<InvocationStatus, "succeeded" | "failed" | "dead" | "cancelled">;
+
+/**
+ * A4: the terminal state, with everything that belongs to it, in the caller's transaction.
+ *
+ * @returns false when the claim was fenced out (cancelled, or another attempt runs): nothing is
+ *          written then.
+ */
+export function succeed(
+  kernel: Kernel,
+  claim: Claim,
+  facts: readonly Fact[],
+  answer: { readonly output: Output; readonly messages: readonly ModelMessage[] },
+  nowMs: number,
+): boolean {
+  const packed = pack(kernel.sql, `${claim.id}/output`, JSON.stringify(answer.output));
+  if (!end(kernel, claim, "succeeded", { output: packed, error: null }, nowMs)) return false;
+  appendMessages(kernel.sql, { ...claim, n: claim.input.length }, answer.messages);
+  const last: Fact[] = [...facts, ["message.completed", {}], ["invocation.succeeded", {}]];
+  close(kernel, claim, claim.seq, last, nowMs);
+  return true;
+}
+
+/** The run ended without an answer: `failed` for what no retry mends, `dead` when retries are used up. */
+export function giveUp(
+  kernel: Kernel,
+  claim: Claim,
+  status: "failed" | "dead",
+  problem: ProblemData,
+  facts: readonly Fact[],
+  nowMs: number,
+): boolean {
+  const error = JSON.stringify({ code: problem.code, detail: problem.detail });
+  if (!end(kernel, claim, status, { output: null, error }, nowMs)) return false;
+  const name = status === "failed" ? "invocation.failed" : "invocation.dead";
+  close(kernel, claim, claim.seq, [...facts, [name, {}]], nowMs);
+  return true;
+}
+
+/** Cancel whatever is not terminal; what was under way is fenced out by the status. */
+export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): void {
+  const lost = kernel.running.get(row.id)?.lost;
+  if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost);
+  kernel.sql.run(
+    `UPDATE step SET finished_ms = ?, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
+     WHERE invocation_id = ? AND state = 'sent'`,
+    nowMs,
+    row.id,
+  );
+  const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id };
+  end(kernel, claim, "cancelled", { output: null, error: null }, nowMs);
+  close(kernel, claim, nextSeq(kernel.sql, row.id), [["invocation.cancelled", {}]], nowMs);
+}
+
+/** Not terminal: the attempt failed and another one is due at `dueMs`. */
+export function retryLater(
+  kernel: Kernel,
+  claim: Claim,
+  facts: readonly Fact[],
+  dueMs: number,
+  nowMs: number,
+): boolean {
+  const changed = kernel.sql.run(
+    `UPDATE invocation SET status = 'accepted', failures = failures + 1, due_ms = ?
+     WHERE id = ? AND attempt = ? AND status = 'running'`,
+    dueMs,
+    claim.id,
+    claim.attempt,
+  );
+  if (changed === 0) return false;
+  const waiting: Fact = [
+    "invocation.waiting",
+    { reason: "retry", due_at: new Date(dueMs).toISOString() },
+  ];
+  appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
+  return true;
+}
+
+/** G2: one conditional statement decides; usage is the sum of the steps, lost sends included. */
+function end(
+  kernel: Kernel,
+  claim: Pick<Claim, "id" | "attempt">,
+  status: End,
+  result: { readonly output: string | null; readonly error: string | null },
+  nowMs: number,
+): boolean {
+  const changed = kernel.sql.run(
+    `UPDATE invocation SET status = ?1, output = ?2, error = ?3, completed_ms = ?4, due_ms = NULL,
+       (input_tokens, output_tokens, model_calls, tool_calls, estimated, cost_micros) = (
+         SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
+           coalesce(sum(kind = 'model'), 0), coalesce(sum(kind = 'tool'), 0),
+           coalesce(max(estimated), 0), coalesce(sum(cost_micros), 0)
+         FROM step WHERE invocation_id = ?5)
+     WHERE id = ?5 AND attempt = ?6 AND completed_ms IS NULL`,
+    status,
+    result.output,
+    result.error,
+    nowMs,
+    claim.id,
+    claim.attempt,
+  );
+  return changed > 0;
+}
+
+/** What every end shares: the last events, the ledger's outbox row, and the session's next turn. */
+function close(
+  kernel: Kernel,
+  claim: Pick<Claim, "id" | "sessionId">,
+  seq: number,
+  facts: readonly Fact[],
+  nowMs: number,
+): void {
+  appendEvents(kernel.sql, claim.id, seq, facts, nowMs);
+  kernel.sql.run("INSERT INTO outbox (invocation_id) VALUES (?)", claim.id);
+  const next = kernel.sql.one<{ id: string; status: string; due_ms: number | null }>(
+    `SELECT id, status, due_ms FROM invocation
+     WHERE session_id = ? AND completed_ms IS NULL ORDER BY turn LIMIT 1`,
+    claim.sessionId,
+  );
+  if (next?.status === "accepted" && next.due_ms === null) {
+    kernel.sql.run("UPDATE invocation SET due_ms = ? WHERE id = ?", nowMs, next.id);
+  }
+}

@@ -1,0 +1,109 @@
+/** POST /a/{agent}/invoke — one turn with an agent: waited for, streamed or left to run. */
+import { z } from "zod";
+import type { LiveAgent } from "../../core/deployments/contract.ts";
+import { Invocation, InvokeBody, terminal } from "../../core/invocations/contract.ts";
+import type { Principal } from "../../core/principals/contract.ts";
+import { Problem } from "../../core/problem.ts";
+import type { Call } from "../../durable-objects/agent-runtime/contract.ts";
+import { runtimeOf } from "../api/runtime.ts";
+import type { Arrival } from "../edge/arrival.ts";
+import { fingerprintOf, idempotencyKeyOf } from "../edge/idempotency.ts";
+import { traceparentOf } from "../edge/request-id.ts";
+import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+import { liveAgent } from "./live-agents.ts";
+import { preferenceOf } from "./prefer.ts";
+
+const INVOKE_LIMIT_BYTES = 10 * 1024 * 1024;
+
+const ByAgent = z.object({ agent: z.string().min(1).max(80) });
+const InEnvironment = z.strictObject({
+  environment: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/)
+    .default("prod"),
+});
+
+/** A conversation ends with what is to be answered. */
+const Body = InvokeBody.refine(
+  ({ input }) => typeof input === "string" || input.at(-1)?.role === "user",
+  { path: ["input"], error: "the last message must be the user's" },
+);
+
+export const invoke = newRoutes().post(
+  "/a/:agent/invoke",
+  may("agents:invoke", "Invoke an agent"),
+  takes("param", ByAgent),
+  takes("query", InEnvironment),
+  takes("json", Body, { limitBytes: INVOKE_LIMIT_BYTES }),
+  answers(
+    200,
+    Invocation,
+    "The invocation, terminal. With `Accept: text/event-stream`, its events.",
+  ),
+  answers(202, Invocation, "Accepted and still open; follow `Location`."),
+  async (c) => {
+    const principal = c.get("principal");
+    const arrival = c.get("arrival");
+    const { environment } = c.req.valid("query");
+    const found = liveAgent({ arrival, principal, agent: c.req.valid("param").agent, environment });
+    const agent = found instanceof Promise ? await found : found;
+    const wish = preferenceOf(c.req.header("prefer"), c.req.header("accept"));
+    const body = c.req.valid("json");
+    const call = callOf({ arrival, principal, agent, body, deltas: wish.kind !== "wait" });
+    const runtime = runtimeOf(c.env, call.owner);
+    if (wish.kind === "stream") return streamed(Problem.unwrap(await runtime.stream(call)));
+    const { invocation, replayed } = Problem.unwrap(await runtime.invoke(call, wish.waitMs));
+    const headers: Record<string, string> = replayed ? { "idempotency-replayed": "true" } : {};
+    if (terminal(invocation.status)) return c.json(invocation, 200, headers);
+    return c.json(invocation, 202, { ...headers, location: `/v1/invocations/${invocation.id}` });
+  },
+);
+
+type Asked = {
+  readonly arrival: Arrival;
+  readonly principal: Principal;
+  readonly agent: LiveAgent;
+  readonly body: InvokeBody;
+  /** The caller watches, now or later: the model's words go to the log as they come. */
+  readonly deltas: boolean;
+};
+
+function callOf({ arrival, principal, agent, body, deltas }: Asked): Call {
+  const { request, requestId } = arrival;
+  const key = idempotencyKeyOf(request.headers);
+  const traceparent = traceparentOf(request.headers);
+  return {
+    owner: {
+      tenantId: principal.tenantId ?? "",
+      agentId: agent.agentId,
+      environment: agent.environment,
+      replica: 0,
+    },
+    generation: agent.generation,
+    principal: principal.id,
+    fingerprint: key === undefined ? "" : fingerprintOf("POST", `invoke ${agent.agentId}`, body),
+    input: JSON.stringify(body.input),
+    requestId,
+    deltas,
+    ...(key === undefined ? {} : { idempotencyKey: key }),
+    ...(body.session_id === undefined ? {} : { sessionId: body.session_id }),
+    ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
+    ...(body.max_cost_micros === undefined ? {} : { maxCostMicros: body.max_cost_micros }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}
+
+function streamed(accepted: {
+  readonly events: ReadableStream<Uint8Array>;
+  readonly invocationId: string;
+  readonly replayed: boolean;
+}): Response {
+  return new Response(accepted.events, {
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "content-location": `/v1/invocations/${accepted.invocationId}`,
+      ...(accepted.replayed ? { "idempotency-replayed": "true" } : {}),
+    },
+  });
+}

@@ -1,0 +1,53 @@
+import type { LiveAgent } from "../../core/deployments/contract.ts";
+import { findLiveAgent } from "../../core/deployments/store.ts";
+import { covers, type Principal } from "../../core/principals/contract.ts";
+import { missing } from "../api/narrowing.ts";
+import type { Arrival } from "../edge/arrival.ts";
+import { ReadCache, type Found } from "../edge/cache.ts";
+import type { Services } from "../edge/services.ts";
+
+const AGENTS_KEPT = 10_000;
+
+const caches = new WeakMap<Services, ReadCache<LiveAgent>>();
+
+/** What is looked up, and by whom. */
+export type Wanted = {
+  readonly arrival: Arrival;
+  readonly principal: Principal;
+  /** Id or slug. */
+  readonly agent: string;
+  readonly environment: string;
+};
+
+/**
+ * The agent that is live under this name; a promise only when the store must be asked.
+ *
+ * @throws Problem `not_found`  for one that is not there, not live, or not the principal's to know
+ */
+export function liveAgent(wanted: Wanted): LiveAgent | Promise<LiveAgent> {
+  const found = lookUp(wanted);
+  return found instanceof Promise
+    ? found.then((agent) => permitted(agent, wanted))
+    : permitted(found, wanted);
+}
+
+function lookUp({ arrival, agent, environment }: Wanted): Found<LiveAgent> {
+  if (arrival.at !== "tenant") throw missing("agent");
+  const { services, nowMs, keep } = arrival;
+  const { scope } = arrival.residence;
+  let cache = caches.get(services);
+  if (cache === undefined) {
+    cache = new ReadCache(services.config.credentialCacheMs, AGENTS_KEPT);
+    caches.set(services, cache);
+  }
+  // Slugs and ids hold no space; the tenant's id comes first so that no key crosses tenants.
+  const key = `${scope.tenantId} ${environment} ${agent}`;
+  return cache.get(key, nowMs, () => findLiveAgent(scope, agent, environment), keep);
+}
+
+function permitted(agent: LiveAgent | undefined, { principal }: Wanted): LiveAgent {
+  if (agent === undefined || !covers(principal, agent.agentId, agent.environment)) {
+    throw missing("agent");
+  }
+  return agent;
+}
