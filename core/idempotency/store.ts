@@ -90,7 +90,7 @@ export async function abandonKey(owner: Owner, claim: Claim): Promise<void> {
 }
 
 /** Cron: forget answers older than a day. */
-export async function sweepIdempotency(platform: PlatformScope, nowMs: number): Promise<void> {
+export async function deleteExpiredAnswers(platform: PlatformScope, nowMs: number): Promise<void> {
   await platform.db.delete(idempotency).where(lte(idempotency.expiresAtMs, nowMs));
 }
 

@@ -11,6 +11,7 @@ import type { Price } from "../models/contract.ts";
 import { Problem } from "../problem.ts";
 import { provider } from "../providers/table.ts";
 import { ensureTag } from "../runtime-objects/store.ts";
+import { runtimeObject } from "../runtime-objects/table.ts";
 import { version } from "../versions/table.ts";
 
 /** Micro-USD per million tokens of `provider/model`; undefined when it has no price. */
@@ -48,11 +49,24 @@ export async function loadRelease(
   environment: string,
   replica: number,
   priceOf: PriceOf,
-  nowMs: number,
 ): Promise<Release | undefined> {
   const [pointer] = await scope.db
-    .select()
+    .select({
+      deploymentId: agentEnvironment.deploymentId,
+      versionId: agentEnvironment.versionId,
+      generation: agentEnvironment.generation,
+      tag: runtimeObject.tag,
+    })
     .from(agentEnvironment)
+    .innerJoin(
+      runtimeObject,
+      and(
+        eq(runtimeObject.tenantId, agentEnvironment.tenantId),
+        eq(runtimeObject.agentId, agentEnvironment.agentId),
+        eq(runtimeObject.environment, agentEnvironment.environment),
+        eq(runtimeObject.replica, replica),
+      ),
+    )
     .where(
       and(
         eq(agentEnvironment.tenantId, scope.tenantId),
@@ -60,13 +74,13 @@ export async function loadRelease(
         eq(agentEnvironment.environment, environment),
       ),
     );
-  if (pointer === undefined || replica < 0 || replica >= pointer.replicas) return undefined;
-  const { deploymentId, versionId, generation } = pointer;
+  if (pointer === undefined) return undefined;
+  const { deploymentId, versionId, ...rest } = pointer;
   if (deploymentId === null || versionId === null) return undefined;
+  // The pointer was read first: what is read after it is never older than its generation.
   const source = await sourceOf(scope, agentId, versionId);
   if (source === undefined) return undefined;
-  const tag = await ensureTag(scope, { agentId, environment, replica }, nowMs);
-  const place = { environment, replica, tag, generation, deploymentId, versionId };
+  const place = { environment, replica, deploymentId, versionId, ...rest };
   return assemble(scope, agentId, source, place, priceOf);
 }
 

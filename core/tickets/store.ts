@@ -51,6 +51,6 @@ export async function consumeTicket(
 }
 
 /** Cron: forget tickets nobody used. */
-export async function sweepTickets(platform: PlatformScope, nowMs: number): Promise<void> {
+export async function deleteExpiredTickets(platform: PlatformScope, nowMs: number): Promise<void> {
   await platform.db.delete(ticket).where(lte(ticket.expiresAtMs, nowMs));
 }
