@@ -13,7 +13,7 @@ import type { AppEnv, EdgeEnv, PlatformEnv } from "./context.ts";
 import { allowOrigin, preflight } from "./cors.ts";
 import { errorResponse } from "./reply.ts";
 import { requestIdOf, traceparentOf } from "./request-id.ts";
-import { type Route, routeTable } from "./routes.ts";
+import { type Route, type Routed, routeTable } from "./routes.ts";
 import { servicesOf } from "./services.ts";
 
 /** Two route trees, one way in. Mount nouns on `tenant` and `platform`; serve `fetch`. */
@@ -37,10 +37,7 @@ export function newApp(): App {
   return {
     tenant,
     platform,
-    routes: () => [
-      ...routeTable(platform).map((route) => ({ ...route, host: "platform" as const })),
-      ...routeTable(tenant).map((route) => ({ ...route, host: "tenant" as const })),
-    ],
+    routes: () => [...hosted(platform, "platform"), ...hosted(tenant, "tenant")],
     async fetch(request, env, ctx) {
       const nowMs = Date.now();
       const requestId = requestIdOf(request.headers, nowMs);
@@ -92,6 +89,12 @@ function setEdge(c: Context<EdgeEnv>, arrival: Arrival): void {
   c.set("origin", arrival.origin);
   c.set("config", arrival.services.config);
   c.set("services", arrival.services);
+}
+
+function hosted(app: Routed, host: HostedRoute["host"]): readonly HostedRoute[] {
+  const routes: HostedRoute[] = [];
+  for (const route of routeTable(app)) routes.push({ ...route, host });
+  return routes;
 }
 
 /** Refusals, defects and misses in the one form. */

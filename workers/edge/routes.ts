@@ -34,6 +34,15 @@ export type Route = {
   readonly answers: readonly Answer[];
 };
 
+/** Any tree of routes, as the router lists it. */
+export type Routed = {
+  readonly routes: readonly {
+    readonly method: string;
+    readonly path: string;
+    readonly handler: unknown;
+  }[];
+};
+
 type Mark =
   | { readonly kind: "scope"; readonly scope: Scope | "open"; readonly summary: string }
   | { readonly kind: "takes"; readonly target: Target; readonly schema: z.ZodType }
@@ -133,28 +142,22 @@ export function answers(
 }
 
 /** What was declared, one entry per method and path, in the order of declaration. */
-export function routeTable(app: {
-  readonly routes: readonly { method: string; path: string; handler: unknown }[];
-}): readonly Route[] {
+export function routeTable(app: Routed): readonly Route[] {
   const table = new Map<string, Route>();
   for (const { method, path, handler } of app.routes) {
     if (method === "ALL") continue;
     const key = `${method} ${path}`;
-    const route = table.get(key) ?? { method, path, scope: "undeclared", summary: "", answers: [] };
+    const route = table.get(key) ?? { ...UNDECLARED, method, path };
     table.set(key, withMark(route, typeof handler === "function" ? marks.get(handler) : undefined));
   }
   return [...table.values()];
 }
 
+const UNDECLARED = { scope: "undeclared", summary: "", answers: [] } as const;
+
 function withMark(route: Route, mark: Mark | undefined): Route {
-  switch (mark?.kind) {
-    case undefined:
-      return route;
-    case "scope":
-      return { ...route, scope: mark.scope, summary: mark.summary };
-    case "takes":
-      return { ...route, [mark.target]: mark.schema };
-    case "answers":
-      return { ...route, answers: [...route.answers, mark.answer] };
-  }
+  if (mark === undefined) return route;
+  if (mark.kind === "scope") return { ...route, scope: mark.scope, summary: mark.summary };
+  if (mark.kind === "takes") return { ...route, [mark.target]: mark.schema };
+  return { ...route, answers: [...route.answers, mark.answer] };
 }

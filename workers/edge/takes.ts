@@ -73,20 +73,14 @@ function queryOf(url: string): Fields {
 }
 
 function refusal(target: Target, errors: readonly ProblemPlace[], input: unknown): Problem {
-  switch (target) {
-    case "param":
-      return new Problem("not_found", "no such resource");
-    case "query":
-      return new Problem("invalid", "the query does not fit", { errors });
-    case "json":
-      return new Problem("invalid", "the body does not fit its schema", { errors });
-    case "header":
-      return revisionMissing(errors, input)
-        ? new Problem("precondition_required", "send If-Match with the revision you read", {
-            errors,
-          })
-        : new Problem("bad_request", "a header does not fit", { errors });
+  if (target === "param") return new Problem("not_found", "no such resource");
+  if (target === "query") return new Problem("invalid", "the query does not fit", { errors });
+  if (target === "json") {
+    return new Problem("invalid", "the body does not fit its schema", { errors });
   }
+  return revisionMissing(errors, input)
+    ? new Problem("precondition_required", "send If-Match with the revision you read", { errors })
+    : new Problem("bad_request", "a header does not fit", { errors });
 }
 
 function revisionMissing(errors: readonly ProblemPlace[], input: unknown): boolean {
