@@ -1,11 +1,13 @@
 /** The Worker: a request enters here and reads downwards. */
 import { AgentRuntime } from "../durable-objects/agent-runtime/object.ts";
+import { app } from "./app.ts";
+import { consume } from "./jobs/queues.ts";
+import { sweep } from "./jobs/sweep.ts";
 
 export { AgentRuntime };
 
 export default {
-  async fetch(): Promise<Response> {
-    return new Response("berth");
-  },
-  async queue(): Promise<void> {},
+  fetch: app.fetch,
+  queue: consume,
+  scheduled: sweep,
 } satisfies ExportedHandler<Env>;

@@ -9,7 +9,7 @@ const ROUTES: readonly DescribedRoute[] = [
     path: "/v1/agents/:id",
     scope: "agents:write",
     summary: "Change <an> agent",
-    params: z.object({ id: z.string().max(80) }),
+    param: z.object({ id: z.string().max(80) }),
     header: z.object({ "if-match": z.string() }),
     query: z.object({ limit: z.coerce.number().int().default(25) }),
     json: z.strictObject({ name: z.string().min(1).max(64) }),

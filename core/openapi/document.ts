@@ -9,7 +9,7 @@ export type DescribedRoute = {
   /** The scope it demands, or `open` for a route without a credential. */
   readonly scope: string;
   readonly summary: string;
-  readonly params?: z.ZodType | undefined;
+  readonly param?: z.ZodType | undefined;
   readonly query?: z.ZodType | undefined;
   readonly header?: z.ZodType | undefined;
   readonly json?: z.ZodType | undefined;
@@ -143,7 +143,7 @@ const PROBLEM_RESPONSE: OpenApiResponse = {
 
 function operation(route: DescribedRoute): Operation {
   const parameters = [
-    ...parametersOf(route.params, "path"),
+    ...parametersOf(route.param, "path"),
     ...parametersOf(route.query, "query"),
     ...parametersOf(route.header, "header"),
     ...(route.method === "POST" ? [IDEMPOTENCY_KEY] : []),

@@ -1,0 +1,133 @@
+/**
+ * /v1/invocations — what was asked of agents. The listing is a projection that may lag; one
+ * invocation is read from the object that owns it, found by the tag in its id.
+ */
+import { z } from "zod";
+import {
+  Invocation,
+  InvocationListQuery,
+  InvocationSummary,
+  Step,
+} from "../../core/invocations/contract.ts";
+import { listInvocations } from "../../core/invocations/store.ts";
+import type { Principal } from "../../core/principals/contract.ts";
+import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
+import type { Arrival } from "../edge/arrival.ts";
+import { fingerprintOf, idempotencyKeyOf } from "../edge/idempotency.ts";
+import { traceparentOf } from "../edge/request-id.ts";
+import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+import { liveAgent } from "../serve/live-agents.ts";
+import { narrowed, withinEnvironment } from "./narrowing.ts";
+import { ById, pageSchema } from "./parameters.ts";
+import { found, homeOf } from "./runtime.ts";
+
+/** Sequence number of an event: how far a reader has got. */
+const Sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const EVENT_STREAM = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no",
+};
+
+export const invocations = newRoutes()
+  .get(
+    "/",
+    may("invocations:read", "List invocations"),
+    takes("query", InvocationListQuery),
+    answers(200, pageSchema(InvocationSummary), "Finished invocations, newest first."),
+    async (c) => {
+      const query = await narrowed(c, c.req.valid("query"));
+      const page = await listInvocations(c.get("scope"), query);
+      return c.json(withinEnvironment(c.get("principal"), page));
+    },
+  )
+  .get(
+    "/:id",
+    may("invocations:read", "Get an invocation"),
+    takes("param", ById),
+    answers(200, Invocation, "The invocation as its object knows it now."),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { runtime, owner } = await homeOf(c, id);
+      const { invocation } = found(await runtime.get(owner, id));
+      return c.json(invocation);
+    },
+  )
+  .get(
+    "/:id/steps",
+    may("invocations:read", "List an invocation's steps"),
+    takes("param", ById),
+    answers(200, pageSchema(Step), "All steps, in the order they began."),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { runtime, owner } = await homeOf(c, id);
+      const { steps } = found(await runtime.steps(owner, id));
+      return c.json({ data: steps, next_cursor: null });
+    },
+  )
+  .get(
+    "/:id/events",
+    may("invocations:read", "Follow an invocation's events"),
+    takes("param", ById),
+    takes("query", z.object({ after: Sequence.optional() })),
+    takes("header", z.object({ "last-event-id": Sequence.optional() })),
+    answers(200, null, "Events after the named one, until the last.", "text/event-stream"),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { runtime, owner } = await homeOf(c, id);
+      const after = c.req.valid("header")["last-event-id"] ?? c.req.valid("query").after ?? 0;
+      const { events } = found(await runtime.events(owner, id, after));
+      return c.body(events, 200, EVENT_STREAM);
+    },
+  )
+  .post(
+    "/:id/cancel",
+    may("invocations:write", "Cancel an invocation"),
+    takes("param", ById),
+    answers(200, Invocation, "The invocation; one that had ended is as it was."),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { runtime, owner } = await homeOf(c, id);
+      const { invocation } = found(await runtime.cancel(owner, id));
+      return c.json(invocation);
+    },
+  )
+  .post(
+    "/:id/retry",
+    may("invocations:write", "Run an ended invocation's input again"),
+    takes("param", ById),
+    answers(202, Invocation, "A new invocation, with `redriven_from`; follow `Location`."),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const home = await homeOf(c, id);
+      const call = await retryCall(c.get("arrival"), c.get("principal"), home.owner, id);
+      const { invocation, replayed } = found(await home.runtime.retry(home.owner, id, call));
+      const headers = replayed ? { "idempotency-replayed": "true" } : {};
+      const location = `/v1/invocations/${invocation.id}`;
+      return c.json(invocation, 202, { ...headers, location });
+    },
+  );
+
+/** The call that repeats `id`, with the generation that is live now. */
+async function retryCall(
+  arrival: Arrival,
+  principal: Principal,
+  owner: Owner,
+  id: string,
+): Promise<Omit<Call, "input">> {
+  const { agentId: agent, environment } = owner;
+  const { generation } = await liveAgent({ arrival, principal, agent, environment });
+  const key = idempotencyKeyOf(arrival.request.headers);
+  const traceparent = traceparentOf(arrival.request.headers);
+  return {
+    owner,
+    generation,
+    principal: principal.id,
+    fingerprint: fingerprintOf("POST", `retry ${id}`, null),
+    requestId: arrival.requestId,
+    deltas: true,
+    ...(key === undefined ? {} : { idempotencyKey: key }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+}

@@ -1,0 +1,32 @@
+/** What a tenant may name outside the platform, and how what opens it is kept. */
+import type { Config } from "../../core/config.ts";
+import { checkUrl } from "../../core/egress/check.ts";
+import { Problem } from "../../core/problem.ts";
+import type { SealProviderKey } from "../../core/providers/contract.ts";
+import { createSealer } from "../../core/seal/seal.ts";
+import type { SpecPorts } from "../../core/versions/validate.ts";
+import { aead } from "../../durable-objects/aead.ts";
+
+/** Seals a provider's key for the place it will be opened at (GUARANTEES §6). */
+export function providerSealer({ masterKeys }: Config): SealProviderKey {
+  const sealer = createSealer(aead, masterKeys);
+  return async ({ tenantId, providerId }, plaintext) =>
+    sealer.seal({ tenantId, kind: "provider", id: providerId }, plaintext);
+}
+
+/** @throws Problem `invalid` when egress would refuse the address anyway (GUARANTEES §7). */
+export function demandReachable(config: Config, pointer: string, url: string | undefined): void {
+  const detail = url === undefined ? undefined : refusedUrl(config, url);
+  if (detail === undefined) return;
+  throw new Problem("invalid", "the address cannot be reached", { errors: [{ pointer, detail }] });
+}
+
+/** What publishing checks a spec against, beside the tenant's own providers. */
+export function specPorts(config: Config): SpecPorts {
+  return { providers: [], checkUrl: (url) => refusedUrl(config, url) };
+}
+
+function refusedUrl({ egressAllow, baseDomain }: Config, url: string): string | undefined {
+  const checked = checkUrl(url, { allow: egressAllow, ownHosts: [baseDomain] });
+  return checked instanceof Problem ? checked.data.detail : undefined;
+}

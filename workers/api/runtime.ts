@@ -1,0 +1,49 @@
+import type { TenantScope } from "../../core/db/scope.ts";
+import { objectName } from "../../core/deployments/release.ts";
+import { tagOf } from "../../core/ids.ts";
+import { type Principal, covers } from "../../core/principals/contract.ts";
+import { Problem, type Refusal } from "../../core/problem.ts";
+import { findObjectByTag } from "../../core/runtime-objects/store.ts";
+import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
+import { missing } from "./narrowing.ts";
+
+/** An agent's object and the owner every call to it carries. */
+export type Home = { readonly runtime: AgentRuntimeRpc; readonly owner: Owner };
+
+/** The object of `owner`. A fresh stub each time: one that failed once stays broken. */
+export function runtimeOf(env: Env, owner: Owner): AgentRuntimeRpc {
+  const { tenantId, agentId, environment, replica } = owner;
+  const name = objectName(tenantId, agentId, environment, replica);
+  const stub: unknown = env.AGENT_RUNTIME.getByName(name);
+  // The generated stub type rewraps every method and loses our unions; the class implements this.
+  return stub as AgentRuntimeRpc;
+}
+
+/** As much of a request's context as finding an object needs. */
+type Reach = {
+  readonly env: Env;
+  get(key: "scope"): TenantScope;
+  get(key: "principal"): Principal;
+};
+
+/**
+ * The object that made an `inv_` id, by the tag in it, in this tenant's own table alone.
+ *
+ * @throws Problem `not_found`  also when the principal is narrowed to something else.
+ */
+export async function homeOf(c: Reach, invocationId: string): Promise<Home> {
+  const scope = c.get("scope");
+  const tag = tagOf("invocation", invocationId);
+  const place = tag === undefined ? undefined : await findObjectByTag(scope, tag);
+  if (place === undefined || !covers(c.get("principal"), place.agentId, place.environment)) {
+    throw missing("invocation");
+  }
+  const owner = { tenantId: scope.tenantId, ...place };
+  return { runtime: runtimeOf(c.env, owner), owner };
+}
+
+/** The object's answer; a miss in our words, so that it is told from nothing else that is hidden. */
+export function found<T extends { readonly ok: true }>(answer: T | Refusal): T {
+  if (!answer.ok && answer.problem.code === "not_found") throw missing("invocation");
+  return Problem.unwrap(answer);
+}

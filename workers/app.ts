@@ -1,0 +1,50 @@
+/** Every route of both hosts, in the order a reader looks for them. */
+import { agents } from "./api/agents.ts";
+import { agentDeployments, deployments } from "./api/deployments.ts";
+import { drafts } from "./api/drafts.ts";
+import { environments } from "./api/environments.ts";
+import { invocations } from "./api/invocations.ts";
+import { keys } from "./api/keys.ts";
+import { providers } from "./api/providers.ts";
+import { tenants } from "./api/tenants.ts";
+import { usage } from "./api/usage.ts";
+import { users } from "./api/users.ts";
+import { wellKnown } from "./auth/jwks.ts";
+import { session } from "./auth/session.ts";
+import { newApp } from "./edge/app.ts";
+import { consolePages } from "./serve/console.ts";
+import { docs } from "./serve/docs.ts";
+import { health } from "./serve/health.ts";
+import { chat } from "./serve/chat.ts";
+import { invoke } from "./serve/invoke.ts";
+import { openapi } from "./serve/openapi.ts";
+import { tickets } from "./serve/tickets.ts";
+
+export const app = newApp();
+
+app.platform
+  .route("/v1/tenants", tenants)
+  .route("/", health)
+  .route("/", openapi(app.routes))
+  .route("/", docs(app.routes));
+
+app.tenant
+  .route("/v1/agents", agents)
+  .route("/v1/agents", drafts)
+  .route("/v1/agents", agentDeployments)
+  .route("/v1/deployments", deployments)
+  .route("/v1/environments", environments)
+  .route("/v1/invocations", invocations)
+  .route("/v1/keys", keys)
+  .route("/v1/providers", providers)
+  .route("/v1/tickets", tickets)
+  .route("/v1/usage", usage)
+  .route("/v1/users", users)
+  .route("/auth", session)
+  .route("/.well-known", wellKnown)
+  .route("/", invoke)
+  .route("/", chat)
+  .route("/", health)
+  .route("/", openapi(app.routes))
+  .route("/", docs(app.routes))
+  .route("/", consolePages);

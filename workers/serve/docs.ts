@@ -1,0 +1,26 @@
+/** /docs — the OpenAPI document as one page; no script, nothing from outside. */
+import { Hono } from "hono";
+import { PAGE_STYLE, documentPage } from "../../core/openapi/page.ts";
+import type { EdgeEnv } from "../edge/context.ts";
+import { answers, open } from "../edge/routes.ts";
+import { pageHeaders } from "./console.ts";
+import { type Routes, documentFor } from "./openapi.ts";
+
+export function docs(routes: Routes): Hono<EdgeEnv> {
+  return new Hono<EdgeEnv>().get(
+    "/docs",
+    open("This API to read"),
+    answers(200, null, "The page.", "text/html"),
+    async (c) => {
+      const document = documentFor(routes(), c.get("host").kind, c.get("origin"));
+      return c.html(documentPage(document), 200, pageHeaders(await policy()));
+    },
+  );
+}
+
+/** Nothing but the page's own style, by its hash. */
+async function policy(): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(PAGE_STYLE));
+  const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
+  return `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+}

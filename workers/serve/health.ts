@@ -1,0 +1,40 @@
+/** /health and /ready — alive, and able to answer; the same on every host. */
+import { Hono } from "hono";
+import { z } from "zod";
+import { listTenants } from "../../core/tenants/store.ts";
+import type { EdgeEnv } from "../edge/context.ts";
+import { answers, open } from "../edge/routes.ts";
+
+export const VERSION = "0.1.0";
+
+const Health = z.object({
+  status: z.literal("ok"),
+  version: z.string(),
+  /** What is configured; never with what. */
+  environment: z.record(z.string(), z.union([z.boolean(), z.string()])),
+  tenant_context: z.object({ tenant: z.string().nullable(), user_id: z.string().nullable() }),
+});
+
+const Ready = z.object({ status: z.literal("ready") });
+
+export const health = new Hono<EdgeEnv>()
+  .get("/health", open("Alive"), answers(200, Health, "It answers."), (c) => {
+    const config = c.get("config");
+    const host = c.get("host");
+    return c.json({
+      status: "ok" as const,
+      version: VERSION,
+      environment: {
+        name: config.environment,
+        control_plane: config.controlPlane,
+        sealing: config.masterKeys.length > 0,
+        token_signing: config.tokenSigningJwk !== undefined,
+        token_issuers: config.tokenIssuers.length > 0,
+      },
+      tenant_context: { tenant: host.kind === "tenant" ? host.slug : null, user_id: null },
+    });
+  })
+  .get("/ready", open("Ready to serve"), answers(200, Ready, "The store answers."), async (c) => {
+    await listTenants(c.get("services").platform, { limit: 1 });
+    return c.json({ status: "ready" as const });
+  });

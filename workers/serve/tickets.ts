@@ -1,0 +1,20 @@
+/** /v1/tickets — a browser's way to open a WebSocket: single use, half a minute, one agent. */
+import { CreateTicket, IssuedTicket } from "../../core/tickets/contract.ts";
+import { createTicket } from "../../core/tickets/store.ts";
+import { demandCovered, reachAgent } from "../api/narrowing.ts";
+import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+
+export const tickets = newRoutes().post(
+  "/",
+  may("agents:invoke", "Get a ticket for a WebSocket"),
+  takes("json", CreateTicket),
+  answers(201, IssuedTicket, "The ticket, good for one socket."),
+  async (c) => {
+    const { agent, environment } = c.req.valid("json");
+    const principal = c.get("principal");
+    const { id: agentId } = await reachAgent(c, agent);
+    demandCovered(principal, { agentId, environment }, "agent");
+    const binding = { agentId, environment, principal };
+    return c.json(await createTicket(c.get("scope"), binding, c.get("nowMs")), 201);
+  },
+);
