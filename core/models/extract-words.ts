@@ -47,7 +47,7 @@ export function words(text: string): readonly string[] {
 }
 
 function pairs(word: string, out: string[]): void {
-  const characters = [...word];
+  const characters = Array.from(word);
   if (characters.length === 1) out.push(word);
   for (let i = 0; i + 1 < characters.length; i += 1) {
     out.push(`${characters[i] ?? ""}${characters[i + 1] ?? ""}`);

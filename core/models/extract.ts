@@ -113,10 +113,13 @@ function lookUp(question: string, messages: readonly ModelMessage[], shelf: Shel
 function queryOf(question: string, earlier: readonly ModelMessage[]): readonly string[] {
   const own = terms(question.replace(AMOUNT, " "));
   if (own.length > 0) return own;
-  const before = earlier.findLast((message) => message.role === "user");
-  return before === undefined
-    ? []
-    : terms(before.content.slice(0, MOST_QUESTION).replace(AMOUNT, " "));
+  for (const message of earlier.toReversed()) {
+    const before = message.role === "user" ? message.content.slice(0, MOST_QUESTION) : "";
+    if (before.startsWith("/") || say.kindOf(before) !== "question") continue;
+    const theirs = terms(before.replace(AMOUNT, " "));
+    if (theirs.length > 0) return theirs;
+  }
+  return [];
 }
 
 /** What the person told, as opposed to asked, in this conversation. */
@@ -158,7 +161,8 @@ function finish(request: ModelRequest, reply: Reply): ModelAnswer {
   const { text, cut } = bounded(reply.text.toWellFormed(), request);
   const toolCalls = (reply.calls ?? []).map((call, n) => ({
     id: `call_${request.messages.length}_${n}`,
-    ...call,
+    name: call.name,
+    arguments: call.arguments,
   }));
   return {
     text,

@@ -21,7 +21,7 @@ export function createOpenAi(access: ProviderAccess): Model {
     maxRetries: 0,
     timeout: TIMEOUT_MS,
     logLevel: "off",
-    fetch: async (target, init) => access.fetch(urlOf(target), init as RequestInit),
+    fetch: async (target, init) => access.fetch(urlOf(target), init),
     fetchOptions: { redirect: "manual" },
     ...(access.apiKey === null ? { defaultHeaders: { Authorization: null } } : {}),
   });

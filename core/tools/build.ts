@@ -1,0 +1,16 @@
+import type { Clock } from "../clock.ts";
+import type { Fetch } from "../models/contract.ts";
+import { clockTool } from "./clock.ts";
+import type { Tool, ToolSpec } from "./contract.ts";
+import { httpTool } from "./http.ts";
+
+export type ToolPorts = {
+  /** `fetch` behind the egress rule (core/egress/fetch.ts). */
+  readonly fetch: Fetch;
+  readonly now: Clock;
+};
+
+/** A tool of the spec, ready to be called. The spec has passed `checkTools`. */
+export function buildTool(spec: ToolSpec, ports: ToolPorts): Tool {
+  return spec.kind === "clock" ? clockTool(spec, ports.now) : httpTool(spec, ports.fetch);
+}

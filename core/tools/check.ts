@@ -1,0 +1,82 @@
+import type { z } from "zod";
+import { checkUrl } from "../egress/check.ts";
+import type { EgressRule } from "../egress/contract.ts";
+import { Problem, type ProblemPlace } from "../problem.ts";
+import type { HttpTool, ToolSpec } from "./contract.ts";
+import { checkSchema, under } from "./schema.ts";
+import { parseTemplate } from "./url-template.ts";
+
+/** Fields of a request that are the connection's, or ours. */
+const RESERVED_HEADERS = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "content-type",
+  "expect",
+  "idempotency-key",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/**
+ * Why these tools could not run, as places in the spec; empty when they can. Asked at publish, so
+ * that nothing of it can go wrong first in a run.
+ */
+export function checkTools(
+  tools: readonly ToolSpec[],
+  rule: EgressRule,
+  pointer = "/tools",
+): readonly ProblemPlace[] {
+  const names = new Set<string>();
+  return tools.flatMap((tool, i) => {
+    const at = under(pointer, i);
+    const twice = names.has(tool.name);
+    names.add(tool.name);
+    return [
+      ...(twice ? [{ pointer: `${at}/name`, detail: "two tools have this name" }] : []),
+      ...(tool.kind === "http" ? checkHttp(tool, rule, at) : []),
+    ];
+  });
+}
+
+function checkHttp(
+  tool: z.infer<typeof HttpTool>,
+  rule: EgressRule,
+  at: string,
+): readonly ProblemPlace[] {
+  return [
+    ...checkSchema(tool.input_schema, `${at}/input_schema`),
+    ...checkTemplate(tool, rule, at),
+    ...Object.entries(tool.headers).flatMap(([name, value]) => {
+      const pointer = under(`${at}/headers`, name);
+      if (RESERVED_HEADERS.has(name.toLowerCase())) return [{ pointer, detail: "is set by Berth" }];
+      // Visible ASCII and spaces; anything else is refused by some hop or splits the header.
+      return /^[\x20-\x7e]*$/.test(value) ? [] : [{ pointer, detail: "expected visible ASCII" }];
+    }),
+  ];
+}
+
+function checkTemplate(
+  tool: z.infer<typeof HttpTool>,
+  rule: EgressRule,
+  at: string,
+): readonly ProblemPlace[] {
+  const pointer = `${at}/url`;
+  const template = parseTemplate(tool.url);
+  if (typeof template === "string") return [{ pointer, detail: template }];
+  const { properties, required } = tool.input_schema;
+  const declared = typeof properties === "object" && properties !== null ? properties : {};
+  const needed: readonly unknown[] = Array.isArray(required) ? required : [];
+  const places = template.names
+    .filter((name) => !Object.hasOwn(declared, name) || !needed.includes(name))
+    .map((name) => ({ pointer, detail: `{${name}} is no required property of input_schema` }));
+  const probe = template.fill(Object.fromEntries(template.names.map((name) => [name, "x"])));
+  const checked = probe instanceof URL ? checkUrl(probe, rule) : undefined;
+  if (checked instanceof Problem) places.push({ pointer, detail: checked.data.detail });
+  return places;
+}

@@ -1,0 +1,144 @@
+import type { z } from "zod";
+import { readText, type BodyText } from "../egress/body.ts";
+import { EgressFailure } from "../egress/contract.ts";
+import { discard } from "../egress/fetch.ts";
+import type { Fetch } from "../models/contract.ts";
+import { ToolFailure, type HttpTool, type Tool, type ToolResult } from "./contract.ts";
+import { failed, refusedArguments } from "./refusal.ts";
+import { checkArguments } from "./schema.ts";
+import { parseTemplate, type UrlTemplate } from "./url-template.ts";
+
+type HttpSpec = z.infer<typeof HttpTool>;
+type Arguments = Readonly<Record<string, unknown>>;
+
+const MOST_BYTES = 1024 * 1024;
+/** As much of an error's or an oversized answer's text as a model needs to act on it. */
+const MOST_SHOWN = 8192;
+const LONGEST_URL = 8000;
+const TEXTUAL =
+  /^(?:text\/[\w.+-]+|application\/(?:[\w.+-]+\+)?(?:json|xml)|application\/(?:x-ndjson|javascript|x-www-form-urlencoded|yaml))$/;
+
+/**
+ * One HTTP request per call (docs in ./contract.ts).
+ *
+ * @param guarded  `fetch` behind the egress rule.
+ * @throws Error   a defect, when the spec is one that publish would have refused.
+ */
+export function httpTool(spec: HttpSpec, guarded: Fetch): Tool {
+  const template = parseTemplate(spec.url);
+  if (typeof template === "string") throw new Error(`tool ${spec.name}: ${template}`);
+  const { name, description, input_schema: inputSchema } = spec;
+  return {
+    offer: { name, description, inputSchema },
+    // A GET is safe to send again by definition (RFC 9110 §9.2.1).
+    idempotent: spec.idempotent || spec.method === "GET",
+    async call(args, { idempotencyKey, signal }) {
+      const places = checkArguments(inputSchema, args);
+      if (places.length > 0) return refusedArguments(places);
+      const request = requestOf(spec, template, args as Arguments, idempotencyKey); // an object
+      if ("content" in request) return request;
+      return send(spec, guarded, request, signal);
+    },
+  };
+}
+
+type Prepared = { readonly url: URL; readonly init: RequestInit };
+
+function requestOf(
+  spec: HttpSpec,
+  template: UrlTemplate,
+  args: Arguments,
+  idempotencyKey: string,
+): Prepared | ToolResult {
+  const url = template.fill(args);
+  if (!(url instanceof URL)) return refusedArguments([url]);
+  const rest = Object.entries(args).filter(([key]) => !template.names.includes(key));
+  const headers = new Headers(spec.headers);
+  headers.set("accept", headers.get("accept") ?? "application/json, text/*;q=0.9");
+  headers.set("idempotency-key", idempotencyKey);
+  const init: RequestInit = { method: spec.method, headers };
+  if (spec.method === "GET" || spec.method === "DELETE") {
+    for (const [key, value] of rest) appendQuery(url, key, value);
+  } else {
+    headers.set("content-type", "application/json");
+    init.body = jsonObject(rest);
+  }
+  if (url.href.length > LONGEST_URL) return failed("The arguments are too long for a URL.");
+  return { url, init };
+}
+
+/** Lists become repeated fields, null is left out, anything nested is sent as JSON. */
+function appendQuery(url: URL, key: string, value: unknown): void {
+  if (Array.isArray(value)) {
+    for (const item of value)
+      appendQuery(url, key, Array.isArray(item) ? JSON.stringify(item) : item);
+  } else if (value !== null && value !== undefined) {
+    url.searchParams.append(key, typeof value === "string" ? value : JSON.stringify(value));
+  }
+}
+
+/** Written member by member: built as an object, a key named __proto__ would get lost. */
+function jsonObject(members: readonly (readonly [string, unknown])[]): string {
+  const written = members.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  return `{${written.join(",")}}`;
+}
+
+async function send(
+  spec: HttpSpec,
+  guarded: Fetch,
+  { url, init }: Prepared,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  // A timer of our own and not AbortSignal.timeout: what is left ticking keeps an object awake.
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal.reason);
+  const timer = setTimeout(() => stop.abort(new TimedOut()), spec.timeout_ms);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const response = await guarded(url, { ...init, signal: stop.signal });
+    return await resultOf(response, stop.signal);
+  } catch (error) {
+    return unanswered(error, spec, stop.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+class TimedOut extends Error {
+  override readonly name = "TimeoutError";
+}
+
+async function resultOf(response: Response, signal: AbortSignal): Promise<ToolResult> {
+  const type = response.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (type !== "" && !TEXTUAL.test(type)) {
+    await discard(response);
+    return failed(
+      `HTTP ${response.status}: the answer is ${type.slice(0, 80)}, which is not text.`,
+    );
+  }
+  const { text, cut }: BodyText = await readText(response, MOST_BYTES, signal);
+  if (text.includes("\u0000")) return failed(`HTTP ${response.status}: the answer is not text.`);
+  if (cut) return failed(`The answer is larger than 1 MiB and was cut. It begins:\n${shown(text)}`);
+  if (!response.ok)
+    return failed(`HTTP ${response.status}${text === "" ? "" : `\n${shown(text)}`}`);
+  return { content: text === "" ? `HTTP ${response.status}, no content` : text, isError: false };
+}
+
+function shown(text: string): string {
+  return text.slice(0, MOST_SHOWN).toWellFormed();
+}
+
+/** The cases in which no answer was had; a redirect is one that was had and is not followed. */
+function unanswered(error: unknown, spec: HttpSpec, signal: AbortSignal): ToolResult {
+  if (error instanceof EgressFailure) {
+    if (error.reason === "refused") throw new ToolFailure(`Not sent: ${error.message}.`, false);
+    return failed(`The answer was not taken: ${error.message}.`);
+  }
+  if (!signal.aborted) throw new ToolFailure("The connection failed.", true);
+  if (signal.reason instanceof TimedOut) {
+    throw new ToolFailure(`There was no answer within ${spec.timeout_ms} ms.`, true);
+  }
+  throw new ToolFailure("The call was cancelled.", true);
+}
