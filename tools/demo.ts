@@ -8,6 +8,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { AgentSpec } from "../core/agents/spec.ts";
 import { Invocation } from "../core/invocations/contract.ts";
+import { exchangeWith } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 
 const TENANT = "acme";
 const AGENT = "support";
@@ -53,26 +55,6 @@ export type Demo = {
   readonly answer: string;
 };
 
-/** One exchange with the server at `host`; Node does not resolve `*.localhost` by itself. */
-export type Exchange = (
-  host: string,
-  path: string,
-  init?: RequestInit,
-) => Promise<{ readonly status: number; readonly body: unknown }>;
-
-/** Requests to a server on this machine, by its Host header. */
-export function exchangeWith(port: number): Exchange {
-  return async (host, path, init = {}) => {
-    const headers = new Headers(init.headers);
-    headers.set("host", host);
-    if (typeof init.body === "string") headers.set("content-type", "application/json");
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, headers });
-    const text = await response.text();
-    const json = response.headers.get("content-type")?.includes("json") ?? false;
-    return { status: response.status, body: json && text !== "" ? JSON.parse(text) : text };
-  };
-}
-
 /** Provision, deploy, ask once. @throws when the platform refuses what it should not */
 export async function provisionDemo(options: {
   readonly port: number;
@@ -98,7 +80,6 @@ export async function provisionDemo(options: {
 const DemoFile = z.object({ key: z.string() });
 const Provisioned = z.object({ key: z.object({ secret: z.string() }) });
 const AgentAnswer = z.object({ id: z.string(), live: z.record(z.string(), z.number()) });
-const DraftAnswer = z.object({ revision: z.number() });
 const VersionAnswer = z.object({ number: z.number() });
 const DeploymentAnswer = z.object({ id: z.string(), status: z.string(), error: z.unknown() });
 
@@ -139,7 +120,7 @@ function asTenant(exchange: Exchange, host: string, key: string): Api {
     const answer = await exchange(host, path, {
       method,
       headers: { authorization: `Bearer ${key}` },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      body,
     });
     if (answer.status === expected) return answer.body;
     throw new DemoRefused(method, path, answer.status, answer.body);
@@ -169,11 +150,10 @@ async function findOrCreateAgent(api: Api): Promise<z.infer<typeof AgentAnswer>>
 /** Publish what the draft holds and wait until it is live in `prod`. */
 async function deploy(api: Api, agentId: string): Promise<void> {
   const base = `/v1/agents/${agentId}`;
-  DraftAnswer.parse(await api("GET", `${base}/draft`, 200));
   const version = VersionAnswer.parse(await api("POST", `${base}/publish`, 201));
   const wanted = { version: version.number, environment: "prod" };
   let deployment = DeploymentAnswer.parse(await api("POST", `${base}/deployments`, 202, wanted));
-  const path = `${base}/deployments/${deployment.id}`;
+  const path = `/v1/deployments/${deployment.id}`;
   while (deployment.status !== "live") {
     if (deployment.status === "failed") {
       throw new Error(`the demo could not be deployed: ${JSON.stringify(deployment.error)}`);

@@ -7,6 +7,8 @@ import type { Vars } from "./settings.ts";
 
 /** Part of every object's identity on disk: never changes. */
 export const WORKER = "berth";
+/** The binding that migrations are for. */
+export const DATABASE = "DB";
 const ASSETS_WORKER = "berth-assets";
 const EGRESS_WORKER = "berth-egress";
 
@@ -29,7 +31,7 @@ export function localWorkers(options: {
   readonly port: number;
   readonly vars: Vars;
   readonly egressAllow: readonly string[];
-}): Workers {
+}): { readonly workers: Workers; readonly database: boolean } {
   const { bundle, port, vars, egressAllow } = options;
   const { assets, ...built }: BuiltOptions = JSON.parse(
     readFileSync(join(bundle.worker, "options.json"), "utf8"),
@@ -48,8 +50,11 @@ export function localWorkers(options: {
     stripCfConnectingIp: false,
   };
   const egress = egressWorker(built.compatibilityDate, egressAllow);
-  if (binding === undefined) return [main, egress];
-  return [main, egress, assetsWorker(built.compatibilityDate, bundle.assets, assets?.assetConfig)];
+  const files = assetsWorker(built.compatibilityDate, bundle.assets, assets?.assetConfig);
+  return {
+    workers: binding === undefined ? [main, egress] : [main, egress, files],
+    database: DATABASE in Object(built["d1Databases"]),
+  };
 }
 
 const MODULE_TYPES: Readonly<Record<string, "ESModule" | "CompiledWasm" | "Text" | "Data">> = {

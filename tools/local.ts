@@ -8,14 +8,14 @@
  */
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { parseConfig } from "../core/config.ts";
 import type { ServerConfig } from "../core/config.ts";
 import { build, ROOT } from "./build.ts";
 import type { Bundle } from "./build.ts";
-import { localWorkers, WORKER } from "./local-workers.ts";
+import { DATABASE, localWorkers, WORKER } from "./local-workers.ts";
 import { hasCode } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import { keptKeys } from "./settings.ts";
@@ -23,6 +23,7 @@ import type { Vars } from "./settings.ts";
 import { holdState, openState, releaseState } from "./state.ts";
 
 const CRON_MS = 60_000;
+const MIGRATIONS = join(ROOT, "migrations", "d1");
 
 export type LocalOptions = {
   /** 0 takes any free port. */
@@ -92,6 +93,8 @@ async function start(server: {
 }): Promise<Local> {
   const { port, stateDir, vars, config, bundle, log } = server;
   const pidFile = join(stateDir, "workerd.pid");
+  const { egressAllow } = config;
+  const { workers, database } = localWorkers({ bundle, port, vars, egressAllow });
   superviseWorkerd();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -103,18 +106,14 @@ async function start(server: {
       handleStructuredLogs: ({ level, message }) => log(`${level}: ${message}`),
       resourcePersistencePath: join(stateDir, "state"),
       unsafeRuntimeEnv: { BERTH_WORKERD: workerdPath(), BERTH_WORKERD_PID_FILE: pidFile },
-      workers: localWorkers({ bundle, port, vars, egressAllow: config.egressAllow }),
+      workers,
     }),
   );
   try {
     await miniflare.ready;
-    if (
-      existsSync(join(ROOT, "migrations", "d1")) &&
-      "DB" in (await miniflare.getBindings(WORKER))
-    ) {
-      const db = await miniflare.getD1Database("DB", WORKER);
-      for (const name of await migrate(db, join(ROOT, "migrations", "d1")))
-        log(`migrated: ${name}`);
+    if (database) {
+      const db = await miniflare.getD1Database(DATABASE, WORKER);
+      for (const name of await migrate(db, MIGRATIONS)) log(`migrated: ${name}`);
     }
   } catch (error) {
     await miniflare.dispose();
