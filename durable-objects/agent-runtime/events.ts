@@ -1,4 +1,4 @@
-import { EventName, type InvocationEvent } from "../../core/invocations/contract.ts";
+import type { EventName, InvocationEvent } from "../../core/invocations/contract.ts";
 import { pack, unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 

@@ -1,6 +1,7 @@
 import { tenantScope } from "../../core/db/scope.ts";
 import type { Release } from "../../core/deployments/release.ts";
-import { loadRelease } from "../../core/deployments/store.ts";
+import { priceOf } from "../../core/models/cost.ts";
+import { loadRelease } from "../../core/releases/store.ts";
 import type { Owner } from "./contract.ts";
 import { platformOf } from "./settings.ts";
 import type { Sql } from "./sql.ts";
@@ -22,5 +23,5 @@ export function holdsRelease(sql: Sql, owner: Owner, settle: boolean): boolean {
 /** What the control plane says is live here, or undefined. */
 export async function pullRelease(env: Env, owner: Owner): Promise<Release | undefined> {
   const scope = tenantScope(platformOf(env), owner.tenantId);
-  return loadRelease(scope, owner.agentId, owner.environment, owner.replica);
+  return loadRelease(scope, owner.agentId, owner.environment, owner.replica, priceOf);
 }

@@ -1,10 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { holdsRelease, pullRelease } from "./installation.ts";
-import { alarmDueMs, BEAT_MS, hasOutbox, safeAlarmMs } from "./alarm.ts";
 import { admit } from "./accept.ts";
 import { ChatRoom } from "./chat-room.ts";
 import { SOCKET_HEADER, type SocketGrant } from "./chat.ts";
-import { claim, dueInvocations, requeueOrphans } from "./claim.ts";
 import type {
   Accepted,
   Acknowledged,
@@ -17,15 +15,14 @@ import type {
   LedgerPage,
   Owner,
 } from "./contract.ts";
-import { dropDeltas, DELTA_RETENTION_MS } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
 import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
-import type { Claim, Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
 import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
-import { carry } from "./run.ts";
+import { isTerminal, Runner } from "./runner.ts";
 import { configOf, sha256 } from "./settings.ts";
 import { cancelRow } from "./settle.ts";
 import { Sql } from "./sql.ts";
@@ -35,11 +32,6 @@ import { migrate } from "./tables.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import { terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
-
-/** How long finished work gathers before the control plane is told of it. */
-const LEDGER_DELAY_MS = 500;
-/** Most invocations one alarm or one free place takes up. */
-const DISPATCH_LIMIT = 64;
 
 /**
  * One agent of one tenant in one environment (one replica): admission, runs, sessions, events.
@@ -56,9 +48,7 @@ const DISPATCH_LIMIT = 64;
 export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc {
   readonly #kernel: Kernel;
   readonly #chat: ChatRoom;
-  #alarmMs: number | undefined;
-  #ledgerTimer: ReturnType<typeof setTimeout> | undefined;
-  #awake = false;
+  readonly #runner: Runner;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -76,7 +66,11 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       random: () => Math.random(),
       sha256,
     };
-    this.#kernel.open.count = requeueOrphans(this.#kernel, Date.now());
+    this.#runner = new Runner(this.#kernel, {
+      setAlarm: (atMs) => void ctx.storage.setAlarm(atMs),
+      tellLedger: () => this.#tellLedger(),
+      now: () => Date.now(),
+    });
     this.#chat = new ChatRoom(
       ctx,
       env,
@@ -93,7 +87,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const accepted = await this.#accept(call);
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    if (waitMs > 0 && !this.#ended(id)) await this.#kernel.feed.end(id, waitMs);
+    if (waitMs > 0 && !isTerminal(this.#kernel, id)) await this.#kernel.feed.end(id, waitMs);
     return { ok: true, invocation: this.#onWire(this.#row(id), call.owner), replayed };
   }
 
@@ -133,7 +127,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       this.#kernel.sql.transaction(() => cancelRow(this.#kernel, row, Date.now()));
       this.#kernel.faults.at("after-cancel");
       this.#kernel.running.get(invocationId)?.stop.abort(new Error("cancelled"));
-      this.#finished(invocationId);
+      this.#runner.finished(invocationId);
     }
     return { ok: true, invocation: this.#onWire(this.#row(invocationId), owner) };
   }
@@ -191,7 +185,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (!grant || request.headers.get("upgrade") !== "websocket") {
       return new Response(null, { status: 426 });
     }
-    this.#wake();
+    this.#runner.wake();
     const installed =
       this.#installed(grant.owner, grant.generation) ?? (await this.#pull(grant.owner));
     if (!installed) return new Response(null, { status: 503 });
@@ -199,7 +193,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
-    this.#wake();
+    this.#runner.wake();
     await this.#chat.message(socket, frame);
   }
 
@@ -207,25 +201,12 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     this.#chat.closed();
   }
 
-  /**
-   * The dispatcher (A2): takes up what is due and sets the next alarm; it never awaits the work and
-   * never throws, because the runtime's own retries end for good (E4).
-   */
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    this.#alarmMs = undefined;
-    try {
-      this.#wake();
-      this.#dispatch();
-      dropDeltas(this.#kernel.sql, Date.now() - DELTA_RETENTION_MS, DISPATCH_LIMIT);
-      if (hasOutbox(this.#kernel)) await this.#sendLedger();
-    } catch (e) {
-      log("alarm.defect", e);
-    }
-    this.#arm(info?.scheduledTime ?? 0);
+    await this.#runner.alarm(info?.scheduledTime ?? 0);
   }
 
   async #accept(call: Call): Promise<{ ok: true; id: string; replayed: boolean } | Refusal> {
-    this.#wake();
+    this.#runner.wake();
     const installed =
       this.#installed(call.owner, call.generation) ?? (await this.#pull(call.owner));
     if (!installed) return refuse("not_deployed", "no version of this agent is live here");
@@ -234,10 +215,8 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const nowMs = Date.now();
     const admitted = kernel.sql.transaction(() => admit(kernel, call, installed, nowMs));
     if (!admitted.ok || admitted.replayed) return admitted;
-    kernel.open.count += 1;
-    if (admitted.claim) this.#start(admitted.claim);
+    this.#runner.accepted(admitted.claim);
     this.#chat.turned(admitted.sessionId);
-    this.#arm(0);
     kernel.faults.at("after-accept");
     return admitted;
   }
@@ -255,85 +234,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return this.#kernel.releases.live(release.generation);
   }
 
-  /** First call of this incarnation: orphans of the last one are taken up. */
-  #wake(): void {
-    if (this.#awake) return;
-    this.#awake = true;
-    if (this.#kernel.open.count > 0) this.#dispatch();
-    if (hasOutbox(this.#kernel)) this.#tellLedger();
-    this.#arm(0);
-  }
-
-  #dispatch(): void {
-    const nowMs = Date.now();
-    for (const id of dueInvocations(this.#kernel, nowMs, DISPATCH_LIMIT)) {
-      const taken = claim(this.#kernel, id, nowMs);
-      if (taken) this.#start(taken);
-      else this.#kernel.feed.ended(id);
-      this.#kernel.faults.at("after-claim");
-    }
-  }
-
-  /** The run goes on by itself; whoever waits for it waits on the feed. */
-  #start(taken: Claim): void {
-    const stop = new AbortController();
-    this.#kernel.running.set(taken.id, { attempt: taken.attempt, stop });
-    void carry(this.#kernel, taken, stop.signal)
-      .catch((e: unknown) => log("run.defect", e))
-      .finally(() => {
-        if (this.#kernel.running.get(taken.id)?.attempt === taken.attempt) {
-          this.#finished(taken.id);
-        }
-      });
-  }
-
-  /** An attempt is over: terminal or to be tried again. */
-  #finished(id: string): void {
-    this.#kernel.running.delete(id);
-    if (this.#ended(id)) {
-      this.#kernel.open.count -= 1;
-      this.#kernel.feed.ended(id);
-      this.#tellLedger();
-    } else {
-      this.#kernel.feed.changed(id);
-    }
-    if (this.#kernel.open.count > this.#kernel.running.size) this.#dispatch();
-    this.#arm(0);
-  }
-
-  /** A2. Written only when no alarm is set that comes as early. */
-  #arm(scheduledMs: number): void {
-    const nowMs = Date.now();
-    if (this.#alarmMs !== undefined && this.#alarmMs <= nowMs) this.#alarmMs = undefined;
-    if (this.#quiet(nowMs)) return;
-    const due = alarmDueMs(this.#kernel, nowMs);
-    if (due === undefined) return;
-    const at = safeAlarmMs(due, nowMs, scheduledMs);
-    if (this.#alarmMs !== undefined && this.#alarmMs <= at) return;
-    this.#alarmMs = at;
-    void this.ctx.storage.setAlarm(at);
-  }
-
-  /** The common case, decided without a query: everything open runs and the beat is set. */
-  #quiet(nowMs: number): boolean {
-    const { open, running } = this.#kernel;
-    return (
-      this.#alarmMs !== undefined && this.#alarmMs <= nowMs + BEAT_MS && open.count === running.size
-    );
-  }
-
-  /** Wake the ledger's consumer once for all that finishes within a moment. */
-  #tellLedger(): void {
-    this.#ledgerTimer ??= setTimeout(() => {
-      this.#ledgerTimer = undefined;
-      void this.#sendLedger().catch((e: unknown) => log("ledger.defect", e));
-    }, LEDGER_DELAY_MS);
-  }
-
-  async #sendLedger(): Promise<void> {
-    const owner = this.#kernel.sql.one<{ value: string }>(
-      "SELECT value FROM meta WHERE key = 'owner'",
-    );
+  async #tellLedger(): Promise<void> {
+    const { sql } = this.#kernel;
+    const owner = sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'owner'");
     if (owner) await this.env.LEDGER.send(JSON.parse(owner.value) as Owner);
   }
 
@@ -341,7 +244,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     owner: Owner,
     id: string,
   ): Promise<{ readonly ok: true; readonly row: InvocationRow } | Refusal> {
-    this.#wake();
+    this.#runner.wake();
     const mine = holdsRelease(this.#kernel.sql, owner, false);
     const row = mine ? findInvocation(this.#kernel.sql, id) : undefined;
     return row ? { ok: true, row } : refuse("not_found", "no such invocation");
@@ -357,10 +260,6 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return row;
   }
 
-  #ended(id: string): boolean {
-    return terminal(this.#row(id).status);
-  }
-
   #onWire(row: InvocationRow, owner: Owner) {
     return onWire(this.#kernel.sql, row, this.#naming(owner));
   }
@@ -369,8 +268,4 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const agent = this.#kernel.releases.live(0)?.release.agentSlug ?? owner.agentId;
     return { agent, environment: owner.environment };
   }
-}
-
-function log(event: string, e: unknown): void {
-  console.error(JSON.stringify({ level: "error", event, detail: String(e) }));
 }

@@ -102,7 +102,7 @@ function outputOf(answer: ModelAnswer, messages: readonly ModelMessage[]): Outpu
     messages: messages.map(messageOnWire),
     data: {
       model: answer.model,
-      ...(answer.sources ? { sources: answer.sources.map((source) => ({ ...source })) } : {}),
+      ...(answer.sources ? { sources: [...answer.sources] } : {}),
     },
   };
 }
@@ -116,6 +116,6 @@ function messageOnWire(message: ModelMessage): OutputMessage {
   return {
     role: "assistant",
     content: message.content,
-    tool_calls: calls.map((call) => ({ ...call })),
+    tool_calls: [...calls],
   };
 }

@@ -20,11 +20,11 @@ export function eventStream(
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let seen = after;
-  let open = true;
+  const reader = { gone: false };
   return new ReadableStream({
     type: "bytes",
     async pull(controller: ReadableByteStreamController) {
-      while (open) {
+      while (!reader.gone) {
         const events = readEvents(kernel.sql, invocationId, seen);
         if (events.length > 0) {
           seen = events.at(-1)?.seq ?? seen;
@@ -44,7 +44,7 @@ export function eventStream(
       }
     },
     cancel() {
-      open = false;
+      reader.gone = true;
     },
   });
 }

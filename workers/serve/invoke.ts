@@ -15,7 +15,7 @@ import { preferenceOf } from "./prefer.ts";
 
 const INVOKE_LIMIT_BYTES = 10 * 1024 * 1024;
 
-const ByAgent = z.object({ agent: z.string().min(1).max(80) });
+export const ByAgent = z.object({ agent: z.string().min(1).max(80) });
 const InEnvironment = z.strictObject({
   environment: z
     .string()

@@ -1,0 +1,148 @@
+import type { Clock } from "../../core/clock.ts";
+import { terminal } from "../../core/invocations/contract.ts";
+import { alarmDueMs, BEAT_MS, hasOutbox, safeAlarmMs } from "./alarm.ts";
+import { claim, dueInvocations, requeueOrphans } from "./claim.ts";
+import { DELTA_RETENTION_MS, dropDeltas } from "./events.ts";
+import { findInvocation } from "./invocations.ts";
+import type { Claim, Kernel } from "./kernel.ts";
+import { carry } from "./run.ts";
+
+/** How long finished work gathers before the control plane is told of it. */
+const LEDGER_DELAY_MS = 500;
+/** Most invocations one alarm or one free place takes up. */
+const DISPATCH_LIMIT = 64;
+
+/** What the runner needs of the outside. */
+export type RunnerPorts = {
+  setAlarm(atMs: number): void;
+  /** Wake the ledger's consumer: there are entries to fetch. */
+  tellLedger(): Promise<void>;
+  readonly now: Clock;
+};
+
+/**
+ * Starts runs, notices their ends, and keeps the alarm (A2).
+ *
+ * What is due is started in place when it can be and by the alarm when it must; the alarm never
+ * waits for work and never throws, because the runtime's own retries end for good (E4).
+ */
+export class Runner {
+  readonly #kernel: Kernel;
+  readonly #ports: RunnerPorts;
+  #alarmMs: number | undefined;
+  #ledgerTimer: ReturnType<typeof setTimeout> | undefined;
+  #awake = false;
+
+  constructor(kernel: Kernel, ports: RunnerPorts) {
+    this.#kernel = kernel;
+    this.#ports = ports;
+    kernel.open.count = requeueOrphans(kernel, ports.now());
+  }
+
+  /** First event of this incarnation: what the last one left is taken up. */
+  wake(): void {
+    if (this.#awake) return;
+    this.#awake = true;
+    if (this.#kernel.open.count > 0) this.#dispatch();
+    if (hasOutbox(this.#kernel)) this.#ledgerSoon();
+    this.arm();
+  }
+
+  /** An invocation was accepted; with a claim, its run begins here and goes on by itself. */
+  accepted(taken: Claim | undefined): void {
+    this.#kernel.open.count += 1;
+    if (taken) this.#start(taken);
+    this.arm();
+  }
+
+  /** An attempt is over: terminal, or to be tried again. */
+  finished(id: string): void {
+    const { running, open, feed } = this.#kernel;
+    running.delete(id);
+    if (isTerminal(this.#kernel, id)) {
+      open.count -= 1;
+      feed.ended(id);
+      this.#ledgerSoon();
+    } else {
+      feed.changed(id);
+    }
+    if (open.count > running.size) this.#dispatch();
+    this.arm();
+  }
+
+  async alarm(scheduledMs: number): Promise<void> {
+    this.#alarmMs = undefined;
+    try {
+      this.wake();
+      this.#dispatch();
+      dropDeltas(this.#kernel.sql, this.#ports.now() - DELTA_RETENTION_MS, DISPATCH_LIMIT);
+      if (hasOutbox(this.#kernel)) await this.#ports.tellLedger();
+    } catch (e) {
+      logDefect("alarm.defect", e);
+    }
+    this.#set(scheduledMs);
+  }
+
+  /** A2. Nothing is written while an alarm is set that comes early enough. */
+  arm(): void {
+    const nowMs = this.#ports.now();
+    if (this.#alarmMs !== undefined && this.#alarmMs <= nowMs) this.#alarmMs = undefined;
+    if (!this.#covered(nowMs)) this.#set(0);
+  }
+
+  #set(scheduledMs: number): void {
+    const nowMs = this.#ports.now();
+    const due = alarmDueMs(this.#kernel, nowMs);
+    if (due === undefined) return;
+    const at = safeAlarmMs(due, nowMs, scheduledMs);
+    if (this.#alarmMs !== undefined && this.#alarmMs <= at) return;
+    this.#alarmMs = at;
+    this.#ports.setAlarm(at);
+  }
+
+  /** The common case, decided without a query: everything open runs and the beat is set. */
+  #covered(nowMs: number): boolean {
+    const { open, running } = this.#kernel;
+    return (
+      this.#alarmMs !== undefined && this.#alarmMs <= nowMs + BEAT_MS && open.count === running.size
+    );
+  }
+
+  #dispatch(): void {
+    const nowMs = this.#ports.now();
+    for (const id of dueInvocations(this.#kernel, nowMs, DISPATCH_LIMIT)) {
+      const taken = claim(this.#kernel, id, nowMs);
+      if (taken) this.#start(taken);
+      else if (isTerminal(this.#kernel, id)) this.finished(id);
+      this.#kernel.faults.at("after-claim");
+    }
+  }
+
+  #start(taken: Claim): void {
+    const stop = new AbortController();
+    this.#kernel.running.set(taken.id, { attempt: taken.attempt, stop });
+    void carry(this.#kernel, taken, stop.signal)
+      .catch((e: unknown) => logDefect("run.defect", e))
+      .finally(() => {
+        if (this.#kernel.running.get(taken.id)?.attempt === taken.attempt) this.finished(taken.id);
+      });
+  }
+
+  /** Told once for all that finishes within a moment. */
+  #ledgerSoon(): void {
+    if (this.#ledgerTimer !== undefined) return;
+    this.#ledgerTimer = setTimeout(() => {
+      this.#ledgerTimer = undefined;
+      void this.#ports.tellLedger().catch((e: unknown) => logDefect("ledger.defect", e));
+    }, LEDGER_DELAY_MS);
+  }
+}
+
+export function isTerminal(kernel: Kernel, id: string): boolean {
+  const row = findInvocation(kernel.sql, id);
+  return row !== undefined && terminal(row.status);
+}
+
+export function logDefect(event: string, e: unknown): void {
+  console.error(JSON.stringify({ level: "error", event, detail: String(e) }));
+}
