@@ -31,7 +31,11 @@ export function InvocationScreen(props: { readonly id: string; readonly mayWrite
         </nav>
       ) : null}
       <div className="title-row">
-        <Title>Invocation</Title>
+        <div>
+          <Title>Invocation</Title>
+          <span className="id">{props.id}</span>
+          <CopyButton text={props.id} label="Copy the id" />
+        </div>
         {found ? (
           <Actions of={found} mayWrite={props.mayWrite} onChanged={invocation.reload} />
         ) : null}
@@ -100,12 +104,6 @@ function Facts({ of }: { readonly of: Invocation }) {
           <Link to={sessionAddress(of)} className="id">
             {of.session_id}
           </Link>
-        </dd>
-      </div>
-      <div className="wide">
-        <dt>Id</dt>
-        <dd>
-          <span className="id">{of.id}</span> <CopyButton text={of.id} label="Copy the id" />
         </dd>
       </div>
       {of.redriven_from === null ? null : (

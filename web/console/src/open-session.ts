@@ -38,6 +38,8 @@ export class OpenSession {
   readonly #begun: (session: string) => void;
   readonly #leaving = new AbortController();
   readonly #stopping = new Set<string>();
+  /** How each turn asked here was asked, to ask it again. */
+  readonly #openers = new Map<string, Opener>();
   #session: string | null;
   #transcript: Transcript;
 
@@ -80,6 +82,17 @@ export class OpenSession {
     void this.#follow(key, { start, resume: this.#resume });
   }
 
+  /**
+   * Follow a turn from its beginning again: one whose connection was lost, or that was refused.
+   * The idempotency key is the same, so what was accepted after all is not done twice.
+   */
+  again(key: string): void {
+    const opener = this.#openers.get(key);
+    if (opener === undefined) return;
+    this.#turn(key, ({ asked }) => newTurn(key, asked));
+    void this.#follow(key, opener);
+  }
+
   /** Cancel what is running. */
   stop(): void {
     for (const turn of this.#transcript.turns.filter(pending)) {
@@ -106,6 +119,7 @@ export class OpenSession {
   }
 
   async #follow(key: string, opener: Opener): Promise<void> {
+    this.#openers.set(key, opener);
     try {
       const options = {
         pause: (ms: number) => pauseFor(ms, this.#leaving.signal),

@@ -86,7 +86,7 @@ export function ProblemNote(props: {
         </ul>
       )}
       {requestId === undefined ? null : <p className="request-id">Request {requestId}</p>}
-      {props.onRetry ? (
+      {props.onRetry && worthRepeating(props.problem) ? (
         <button type="button" onClick={props.onRetry}>
           Try again
         </button>
@@ -178,7 +178,13 @@ export function Skeleton({ lines = 3 }: { readonly lines?: number }) {
   );
 }
 
-function sentence(text: string): string {
+/** A miss or a refusal stays one; only trouble and haste pass. */
+function worthRepeating({ document }: ApiProblem): boolean {
+  return document.status === 0 || document.status === 429 || document.status >= 500;
+}
+
+/** "the agent is gone" → "The agent is gone." */
+export function sentence(text: string): string {
   const [first = ""] = text;
   const end = /[.!?…]$/.test(text) ? "" : ".";
   return first.toUpperCase() + text.slice(1) + end;

@@ -41,7 +41,7 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: () => void }) {
           <Mark />
           <span>Berth</span>
         </p>
-        <h1>Sign in to {location.hostname.split(".")[0]}</h1>
+        <h1>Sign in to {location.hostname}</h1>
         <label htmlFor="key">API key</label>
         <input
           id="key"

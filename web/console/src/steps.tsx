@@ -1,5 +1,6 @@
 import type { Step } from "../../../core/invocations/contract.ts";
 import { costText, countText, prettyText, tookText } from "./format.ts";
+import { StepOutput } from "./step-output.tsx";
 
 /** The journal as a waterfall: one row a step, opening to what went in and came out. */
 export function StepList({ steps }: { readonly steps: readonly Step[] }) {
@@ -43,23 +44,25 @@ function StepRow({ step, span }: { readonly step: Step; readonly span: Span }) {
               <dd>{step.attempt}</dd>
             </>
           ) : null}
-          <Content label="Input" value={step.input} />
-          <Content label="Output" value={step.output} />
+          {step.input === null ? null : (
+            <>
+              <dt>Input</dt>
+              <dd>
+                <pre>{prettyText(step.input)}</pre>
+              </dd>
+            </>
+          )}
+          {step.output === null ? null : (
+            <>
+              <dt>Output</dt>
+              <dd>
+                <StepOutput output={step.output} />
+              </dd>
+            </>
+          )}
         </dl>
       </details>
     </li>
-  );
-}
-
-function Content({ label, value }: { readonly label: string; readonly value: unknown }) {
-  if (value === null || value === undefined) return null;
-  return (
-    <>
-      <dt>{label}</dt>
-      <dd>
-        <pre>{prettyText(value)}</pre>
-      </dd>
-    </>
   );
 }
 
@@ -79,7 +82,7 @@ function Bar({ step, span }: { readonly step: Step; readonly span: Span }) {
   const widthPct = Math.max(1, ((endMs - startMs) / lengthMs) * 100);
   const leftPct = Math.min((startMs / lengthMs) * 100, 100 - widthPct);
   return (
-    <svg className="span" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+    <svg className="bar-of-time" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
       <rect x={leftPct} width={widthPct} height="4" rx="0.5" />
     </svg>
   );

@@ -68,7 +68,7 @@ function Talk(props: {
         {turns.length === 0 && !transcript.loading && !transcript.problem ? (
           <Opening agent={agent} environment={environment} />
         ) : null}
-        <Turns turns={turns} agentName={agent.name} />
+        <Turns turns={turns} agentName={agent.name} onAgain={transcript.again} />
         <Composer
           agentName={agent.name}
           key={transcript.opened}

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import { costText, countText, tookText } from "./format.ts";
-import { Link, ProblemNote, Status, When } from "./parts.tsx";
+import { Link, ProblemNote, sentence, Status, When } from "./parts.tsx";
 import { Prose } from "./prose.tsx";
 import { Sources } from "./sources.tsx";
 import { ToolRow } from "./tool-row.tsx";
@@ -9,20 +9,25 @@ import { pending, type Turn } from "./turn.ts";
 /** How near its end the page must be for new text to pull it along. */
 const FOLLOW_PX = 120;
 
-export function Turns({
-  turns,
-  agentName,
-}: {
+export function Turns(props: {
   readonly turns: readonly Turn[];
   readonly agentName: string;
+  /** Follow a turn again that was lost or refused. */
+  readonly onAgain: (key: string) => void;
 }) {
+  const { turns, agentName } = props;
   useFollowEnd(turns);
   const last = turns.at(-1);
   return (
     <>
       <ol className="turns" aria-label="Turns">
         {turns.map((turn) => (
-          <TurnRow key={turn.key} turn={turn} agentName={agentName} />
+          <TurnRow
+            key={turn.key}
+            turn={turn}
+            agentName={agentName}
+            onAgain={() => props.onAgain(turn.key)}
+          />
         ))}
       </ol>
       <div className="sr-only" aria-live="polite">
@@ -32,7 +37,12 @@ export function Turns({
   );
 }
 
-function TurnRow({ turn, agentName }: { readonly turn: Turn; readonly agentName: string }) {
+function TurnRow(props: {
+  readonly turn: Turn;
+  readonly agentName: string;
+  readonly onAgain: () => void;
+}) {
+  const { turn, agentName, onAgain } = props;
   const waiting = pending(turn);
   const last = turn.pieces.at(-1);
   return (
@@ -54,7 +64,7 @@ function TurnRow({ turn, agentName }: { readonly turn: Turn; readonly agentName:
           {waiting && last?.kind !== "text" ? <Working turn={turn} /> : null}
           {turn.sources.length > 0 ? <Sources sources={turn.sources} /> : null}
           {turn.invocation?.error ? <Failure error={turn.invocation.error} /> : null}
-          {turn.problem ? <ProblemNote problem={turn.problem} /> : null}
+          {turn.problem ? <ProblemNote problem={turn.problem} onRetry={onAgain} /> : null}
           <TurnNote turn={turn} />
         </div>
       </div>
@@ -79,7 +89,7 @@ export function Failure({
   return (
     <div className="problem">
       <p>
-        <strong>{error.code.replaceAll("_", " ")}.</strong> {error.detail}
+        <strong>{sentence(error.code.replaceAll("_", " "))}</strong> {sentence(error.detail)}
       </p>
     </div>
   );
@@ -91,7 +101,7 @@ function TurnNote({ turn }: { readonly turn: Turn }) {
   if (turn.link === "reconnecting" && pending(turn)) {
     return <p className="turn-note">Connection lost, reconnecting…</p>;
   }
-  if (invocation === null) return null;
+  if (invocation === null || pending(turn)) return null;
   const { usage, created_at: createdAt, completed_at: completedAt } = invocation;
   return (
     <p className="turn-note">
@@ -117,7 +127,7 @@ function announcement(turn: Turn, agentName: string): string {
   if (pending(turn)) return `${agentName} is answering.`;
   if (turn.problem) return "";
   const said = turn.pieces.flatMap((piece) => (piece.kind === "text" ? [piece.text] : []));
-  const end = turn.status === "succeeded" ? "" : ` The answer ${turn.status}.`;
+  const end = turn.status === "succeeded" ? "" : ` Ended: ${turn.status}.`;
   return `${agentName}: ${said.join(" ")}${end}`;
 }
 

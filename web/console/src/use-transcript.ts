@@ -5,6 +5,7 @@ export type TranscriptHandle = Transcript & {
   /** A number of its own for each session opened here; the same while one gets its id. */
   readonly opened: number;
   readonly send: (text: string) => void;
+  readonly again: (key: string) => void;
   readonly stop: () => void;
 };
 
@@ -38,6 +39,7 @@ export function useTranscript(place: Place, begun: (session: string) => void): T
   );
 
   const send = useCallback((text: string) => open.current?.send(text), []);
+  const again = useCallback((key: string) => open.current?.again(key), []);
   const stop = useCallback(() => open.current?.stop(), []);
-  return { ...transcript, opened, send, stop };
+  return { ...transcript, opened, send, again, stop };
 }
