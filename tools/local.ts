@@ -37,6 +37,8 @@ export type LocalOptions = {
   /** False: do not build the console first. */
   readonly console?: boolean;
   readonly log?: (line: string) => void;
+  /** Opens the runtime's inspector there, for profiles. */
+  readonly inspectorPort?: number;
 };
 
 export type Local = {
@@ -68,7 +70,8 @@ export async function startLocal(options: LocalOptions = {}): Promise<Local> {
   process.once("exit", () => releaseState(stateDir));
   const vars = { ...keptKeys(stateDir), ...given };
   try {
-    return await start({ port, stateDir, vars, config, bundle, log });
+    const { inspectorPort } = options;
+    return await start({ port, stateDir, vars, config, bundle, log, inspectorPort });
   } catch (error) {
     releaseState(stateDir);
     if (hasCode(error, "ERR_ADDRESS_IN_USE")) throw new PortTaken(port);
@@ -90,8 +93,9 @@ async function start(server: {
   readonly config: ServerConfig;
   readonly bundle: Bundle;
   readonly log: (line: string) => void;
+  readonly inspectorPort: number | undefined;
 }): Promise<Local> {
-  const { port, stateDir, vars, config, bundle, log } = server;
+  const { port, stateDir, vars, config, bundle, log, inspectorPort } = server;
   const pidFile = join(stateDir, "workerd.pid");
   const { egressAllow } = config;
   const { workers, database } = localWorkers({ bundle, port, vars, egressAllow });
@@ -103,6 +107,7 @@ async function start(server: {
       cf: false,
       log: new LineLog(log),
       logRequests: false,
+      ...(inspectorPort === undefined ? {} : { inspectorPort }),
       handleStructuredLogs: ({ level, message }) => log(`${level}: ${message}`),
       resourcePersistencePath: join(stateDir, "state"),
       unsafeRuntimeEnv: { BERTH_WORKERD: workerdPath(), BERTH_WORKERD_PID_FILE: pidFile },

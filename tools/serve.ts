@@ -15,6 +15,7 @@ const Options = z.strictObject({
   stateDir: z.string().min(1).exactOptional(),
   vars: z.record(z.string(), z.string()).default({}),
   console: z.boolean().default(true),
+  inspectorPort: z.number().int().exactOptional(),
   bundle: z.strictObject({ worker: z.string(), assets: z.string() }).exactOptional(),
 });
 
