@@ -22,11 +22,9 @@ const TEXTUAL =
  * One HTTP request per call (docs in ./contract.ts).
  *
  * @param guarded  `fetch` behind the egress rule.
- * @throws Error   a defect, when the spec is one that publish would have refused.
  */
 export function httpTool(spec: HttpSpec, guarded: Fetch): Tool {
   const template = parseTemplate(spec.url);
-  if (typeof template === "string") throw new Error(`tool ${spec.name}: ${template}`);
   const { name, description, input_schema: inputSchema } = spec;
   return {
     offer: { name, description, inputSchema },
@@ -35,6 +33,7 @@ export function httpTool(spec: HttpSpec, guarded: Fetch): Tool {
     async call(args, { idempotencyKey, signal }) {
       const places = checkArguments(inputSchema, args);
       if (places.length > 0) return refusedArguments(places);
+      if (typeof template === "string") return failed(`This tool's URL is unusable: ${template}.`);
       const request = requestOf(spec, template, args as Arguments, idempotencyKey); // an object
       if ("content" in request) return request;
       return send(spec, guarded, request, signal);

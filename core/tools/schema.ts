@@ -106,7 +106,7 @@ function check(places: ProblemPlace[], schema: unknown, value: unknown, pointer:
   if (!isRecord(schema) || places.length >= MOST_PLACES) return;
   const no = (detail: string): void => void places.push({ pointer, detail });
   if (schema.type !== undefined && !hasType(schema.type, value)) {
-    return no(`expected ${[schema.type].flat().join(" or ")}`);
+    return no(`expected ${typeNames(schema.type).join(" or ")}`);
   }
   if (Array.isArray(schema.enum) && !schema.enum.some((member) => same(member, value))) {
     no(`expected one of ${JSON.stringify(schema.enum).slice(0, 200)}`);
@@ -182,8 +182,11 @@ function characters(text: string): number {
 }
 
 function hasType(type: unknown, value: unknown): boolean {
-  const names: readonly unknown[] = Array.isArray(type) ? type : [type];
-  return names.some((name) => isType(name as TypeName, value)); // checked at publish
+  return typeNames(type).some((name) => isType(name, value));
+}
+
+function typeNames(type: unknown): readonly TypeName[] {
+  return TYPES.filter((name) => (Array.isArray(type) ? type.includes(name) : type === name));
 }
 
 function isType(type: TypeName, value: unknown): boolean {
