@@ -79,15 +79,9 @@ function meantFor(jwk: Jwk, alg: string): boolean {
 
 function strong(jwk: Jwk, family: Family): boolean {
   if (jwk.kty !== family.kty) return false;
-  switch (family.kty) {
-    case "OKP":
-    case "EC":
-      return jwk["crv"] === family.crv;
-    case "oct":
-      return (bytesOf(jwk["k"])?.length ?? 0) >= family.minBytes;
-    case "RSA":
-      return strongRsa(bytesOf(jwk["n"]), jwk["e"]);
-  }
+  if (family.kty === "oct") return (bytesOf(jwk["k"])?.length ?? 0) >= family.minBytes;
+  if (family.kty === "RSA") return strongRsa(bytesOf(jwk["n"]), jwk["e"]);
+  return jwk["crv"] === family.crv;
 }
 
 /** 2048 to 8192 bits, exponent 65537, and not of the generator whose keys can be factored. */

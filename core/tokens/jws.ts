@@ -11,7 +11,7 @@
 import { compactVerify } from "jose";
 import { canonicalBytes } from "./base64url.ts";
 import { type Jwk, soundSet, verifyKey } from "./jwk.ts";
-import { type JsonObject, strictObject } from "./strict-json.ts";
+import { strictObject } from "./strict-json.ts";
 
 export const TOKEN_MAX_LENGTH = 8192;
 
@@ -47,7 +47,7 @@ export function openJws(text: string): OpenJws | undefined {
   const parameters = strictObject(header);
   if (parameters === undefined || signature.length === 0) return undefined;
   if (REFUSED_HEADERS.some((name) => Object.hasOwn(parameters, name))) return undefined;
-  const { alg, kid, typ } = parameters as JsonObject;
+  const { alg, kid, typ } = parameters;
   if (typeof alg !== "string") return undefined;
   if (kid !== undefined && (typeof kid !== "string" || !KID.test(kid))) return undefined;
   if (typ !== undefined && typeof typ !== "string") return undefined;
