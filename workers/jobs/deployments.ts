@@ -63,13 +63,18 @@ async function consume(message: Message, job: DeploymentJob): Promise<void> {
     return;
   }
   try {
-    await deploy(job, wanted.data);
+    await deploy(job, wanted.data).catch(passOverGone);
     await acknowledgeOutbox(job.platform, wanted.data.outboxId); // J3
     message.ack(); // J4
   } catch (error) {
     console.error("deployment: will try again", error);
     putOff(message);
   }
+}
+
+/** The deployment, or its whole tenant, was deleted meanwhile: nothing is left to do or to tell. */
+function passOverGone(error: unknown): void {
+  if (!(error instanceof Problem) || error.code !== "not_found") throw error;
 }
 
 /** A refusal ends the deployment as `failed`; a defect leaves it `building`, to be tried again. */
