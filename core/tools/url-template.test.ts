@@ -1,0 +1,106 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseTemplate, type UrlTemplate } from "./url-template.ts";
+
+function template(text: string): UrlTemplate {
+  const parsed = parseTemplate(text);
+  if (typeof parsed === "string") throw new Error(parsed);
+  return parsed;
+}
+
+function filled(text: string, values: Readonly<Record<string, unknown>>): string {
+  const url = template(text).fill(values);
+  return url instanceof URL ? url.href : `refused: ${url.pointer} ${url.detail}`;
+}
+
+describe("a URL template", () => {
+  it("puts encoded values in their places", () => {
+    const values = { id: "a b/ü", q: "x&y=1#z", n: 7, on: true };
+    expect(filled("https://a.example/o/{id}?q={q}&n={n}&on={on}", values)).toBe(
+      "https://a.example/o/a%20b%2F%C3%BC?q=x%26y%3D1%23z&n=7&on=true",
+    );
+    expect(filled("https://a.example", {})).toBe("https://a.example/");
+    expect(filled("https://a.example/{id}/{id}", { id: "1" })).toBe("https://a.example/1/1");
+  });
+
+  it.each([
+    "{scheme}://a.example/",
+    "https://{host}/",
+    "https://a.{zone}/x",
+    "https://a.example:{port}/",
+    "https://{user}@a.example/",
+    "https://a.example\\{x}/",
+    "ftp://a.example/{x}",
+    "//a.example/{x}",
+    "/{x}",
+    "https://a.example/{x",
+    "https://a.example/x}",
+    "https://a.example/{}",
+    "https://a.example/{a b}",
+    "https://a.example/{{x}}",
+    "https://a.example/#{x}",
+    "https://a.example/../{x}",
+    "https://a.example/%2e%2E/{x}",
+    "https://exa mple.com/{x}",
+    "https://",
+    "",
+  ])("refuses %s at publish", (text) => {
+    expect(parseTemplate(text)).toBeTypeOf("string");
+  });
+
+  it.each([
+    "",
+    ".",
+    "..",
+    "%2e%2e",
+    "/",
+    "../x",
+    "..\\x",
+    "a/../../b",
+    "?q",
+    "#f",
+    "@evil.example",
+    "\u0000",
+    "\ud800",
+    "//evil.example/",
+    ":80",
+  ])("an argument %j stays within its segment", (id) => {
+    const result = template("https://a.example/v1/{id}").fill({ id });
+    if (!(result instanceof URL)) return expect(result.pointer).toBe("/id");
+    expect(result.origin).toBe("https://a.example");
+    expect(result.pathname).toMatch(/^\/v1\/[^/]+$/);
+    expect([result.search, result.hash, result.username]).toEqual(["", "", ""]);
+  });
+
+  it("refuses what would drop the segment it stands in", () => {
+    expect(filled("https://a.example/v1/{id}", { id: ".." })).toMatch(/^refused: \/id/);
+    expect(filled("https://a.example/v1/{id}", { id: "" })).toMatch(/^refused: \/id/);
+    expect(filled("https://a.example/v1/.{id}", { id: "." })).toMatch(/^refused/);
+    expect(filled("https://a.example/v1/{a}{b}/x", { a: ".", b: "." })).toMatch(/^refused/);
+    expect(filled("https://a.example/v1/%2e{id}", { id: "." })).toMatch(/^refused/);
+    expect(filled("https://a.example/v1?q={q}", { q: "" })).toBe("https://a.example/v1?q=");
+  });
+
+  it("takes only plain values, and only own ones", () => {
+    for (const id of [null, undefined, {}, ["a"], () => 1]) {
+      expect(filled("https://a.example/{id}", { id })).toMatch(/^refused: \/id/);
+    }
+    expect(filled("https://a.example/{toString}", {})).toMatch(/^refused: \/toString/);
+  });
+
+  it("never leaves the origin or the number of segments, whatever the argument", () => {
+    const parsed = template("https://a.example/v1/{id}/items?q={q}");
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (id, q) => {
+        const url = parsed.fill({ id, q });
+        if (!(url instanceof URL)) return;
+        expect(url.origin).toBe("https://a.example");
+        expect(url.pathname.split("/")).toHaveLength(4);
+        expect(url.pathname.endsWith("/items")).toBe(true);
+        expect([...url.searchParams.keys()]).toEqual(["q"]);
+        expect(url.searchParams.get("q")).toBe(q.toWellFormed());
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
