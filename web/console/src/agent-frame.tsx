@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
+import type { Agent } from "../../../core/agents/contract.ts";
 import type { Loaded } from "./load.ts";
 import { Link, ProblemNote, Skeleton, Title } from "./parts.tsx";
-import type { Agent } from "./wire.ts";
 
 /** The head every screen of one agent shares: where one is, and the way to its other screen. */
 export function AgentFrame(props: {

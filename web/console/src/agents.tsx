@@ -1,6 +1,6 @@
+import type { Agent } from "../../../core/agents/contract.ts";
 import { usePages, type Paged } from "./load.ts";
 import { Link, ProblemNote, Skeleton, Title, When } from "./parts.tsx";
-import type { Agent } from "./wire.ts";
 
 /** The environments every tenant has from the start, in the order work moves through them. */
 const ENVIRONMENTS = ["dev", "staging", "prod"];

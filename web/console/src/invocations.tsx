@@ -1,11 +1,11 @@
 import { useEffect } from "react";
+import type { Agent } from "../../../core/agents/contract.ts";
 import type { InvocationStatus, InvocationSummary } from "../../../core/invocations/contract.ts";
 import { AgentFrame } from "./agent-frame.tsx";
 import { costText, countText, tookText } from "./format.ts";
 import { useLoad, usePages } from "./load.ts";
 import { Link, ProblemNote, Skeleton, Status, When } from "./parts.tsx";
 import { navigate } from "./route.ts";
-import type { Agent } from "./wire.ts";
 
 const STATUSES: readonly InvocationStatus[] = [
   "accepted",

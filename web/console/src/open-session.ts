@@ -6,7 +6,8 @@ import type {
 import { ask, askJson, newIdempotencyKey, type ApiProblem } from "./api.ts";
 import { asProblem } from "./load.ts";
 import { follow, type Opener } from "./stream.ts";
-import { applyEvent, invocationIn, newTurn, pending, turnOf, type Turn } from "./turn.ts";
+import { textOf } from "./said.ts";
+import { applyEvent, newTurn, pending, turnOf, type Turn } from "./turn.ts";
 import type { Page } from "./wire.ts";
 
 /** Turns of an earlier session that are read back. */
@@ -17,6 +18,8 @@ export type Place = {
   readonly environment: string;
   /** Null for a session that begins with the next input. */
   readonly session: string | null;
+  /** The last invocation known of the session: the listing, which lags, may not have it yet. */
+  readonly latest: string | null;
 };
 
 export type Transcript = {
@@ -35,7 +38,7 @@ export type Transcript = {
 export class OpenSession {
   readonly #place: Place;
   readonly #tell: (transcript: Transcript) => void;
-  readonly #begun: (session: string) => void;
+  readonly #accepted: (session: string, invocationId: string) => void;
   readonly #leaving = new AbortController();
   readonly #stopping = new Set<string>();
   /** How each turn asked here was asked, to ask it again. */
@@ -44,25 +47,26 @@ export class OpenSession {
   #transcript: Transcript;
 
   /**
-   * @param tell   Called with every change, first before the constructor returns.
-   * @param begun  Called with the id of a session that the first input has begun.
+   * @param tell      Called with every change, first before the constructor returns.
+   * @param accepted  Called with the session of every input that was accepted, the first one's
+   *                  being new, and its invocation.
    */
   constructor(
     place: Place,
     tell: (transcript: Transcript) => void,
-    begun: (session: string) => void,
+    accepted: (session: string, invocationId: string) => void,
   ) {
     this.#place = place;
     this.#session = place.session;
     this.#tell = tell;
-    this.#begun = begun;
+    this.#accepted = accepted;
     this.#transcript = { turns: [], loading: place.session !== null, problem: null };
     tell(this.#transcript);
     if (place.session !== null) void this.#read(place.session);
   }
 
   /** Is this the session of that address, also when it had no id at first? */
-  stands({ agent, environment, session }: Place): boolean {
+  stands({ agent, environment, session }: Omit<Place, "latest">): boolean {
     const mine = this.#place;
     return mine.agent === agent && mine.environment === environment && this.#session === session;
   }
@@ -96,8 +100,8 @@ export class OpenSession {
   /** Cancel what is running. */
   stop(): void {
     for (const turn of this.#transcript.turns.filter(pending)) {
-      if (turn.invocation === null) this.#stopping.add(turn.key);
-      else void this.#cancel(turn.key, turn.invocation.id);
+      if (turn.id === null) this.#stopping.add(turn.key);
+      else void this.#cancel(turn.key, turn.id);
     }
   }
 
@@ -108,7 +112,7 @@ export class OpenSession {
   async #read(session: string): Promise<void> {
     const { signal } = this.#leaving;
     try {
-      const turns = await readTurns(this.#place.agent, session, signal);
+      const turns = await readTurns({ ...this.#place, session }, signal);
       this.#change({ turns, loading: false });
       for (const { key } of turns.filter(pending)) {
         void this.#follow(key, { start: () => this.#resume(key, 0), resume: this.#resume });
@@ -133,13 +137,11 @@ export class OpenSession {
 
   #take(key: string, event: InvocationEvent): void {
     this.#turn(key, (turn) => applyEvent(turn, event));
-    const invocation = invocationIn(event.data);
-    if (!invocation || this.#leaving.signal.aborted) return;
-    if (this.#session === null) {
-      this.#session = invocation.session_id;
-      this.#begun(invocation.session_id);
-    }
-    if (this.#stopping.delete(key)) void this.#cancel(key, invocation.id); // S2
+    if (event.event !== "invocation.accepted" || this.#leaving.signal.aborted) return;
+    const id = textOf(event.data["invocation_id"]);
+    this.#session = textOf(event.data["session_id"]);
+    this.#accepted(this.#session, id);
+    if (this.#stopping.delete(key)) void this.#cancel(key, id); // S2
   }
 
   /** Cancelling twice is cancelling once; the stream tells how it ended. */
@@ -171,12 +173,19 @@ export class OpenSession {
 }
 
 /** The last turns of a session, oldest first. The listing has no texts: each is read by its id. */
-async function readTurns(agent: string, session: string, signal: AbortSignal): Promise<Turn[]> {
+async function readTurns(
+  place: Place & { readonly session: string },
+  signal: AbortSignal,
+): Promise<Turn[]> {
+  const { agent, session, latest } = place;
   const query = new URLSearchParams({ agent, session, limit: String(TURNS_SHOWN) });
   const page = await askJson<Page<InvocationSummary>>(`/v1/invocations?${query}`, { signal });
-  const read = page.data.map(({ id }) => askJson<Invocation>(`/v1/invocations/${id}`, { signal }));
-  const invocations = await Promise.all(read);
+  const ids = new Set(page.data.map(({ id }) => id));
+  if (latest !== null) ids.add(latest);
+  const reads = [...ids].map((id) => askJson<Invocation>(`/v1/invocations/${id}`, { signal }));
+  const invocations = await Promise.all(reads);
   return invocations
+    .filter((invocation) => invocation.session_id === session)
     .toSorted((a, b) => a.created_at.localeCompare(b.created_at))
     .map((invocation) => turnOf(invocation));
 }

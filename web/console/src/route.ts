@@ -25,9 +25,12 @@ export function parseRoute(address: string): Route {
     : { screen: "missing" };
 }
 
+/** What an entry of the history remembers over a reload: ids alone, never content. */
+type Remembered = { readonly latest: string };
+
 /** Go to an address of the console without loading the page again. */
-export function navigate(address: string, options: { readonly replace?: boolean } = {}): void {
-  if (options.replace) history.replaceState(history.state, "", address);
+export function navigate(address: string, how: { readonly replace?: Remembered } = {}): void {
+  if (how.replace) history.replaceState(how.replace, "", address);
   else history.pushState(null, "", address);
   dispatchEvent(new PopStateEvent("popstate"));
 }
@@ -39,4 +42,11 @@ const listen = (changed: () => void) => {
 
 export function useAddress(): string {
   return useSyncExternalStore(listen, () => location.pathname + location.search);
+}
+
+/** The invocation last accepted on this entry of the history. */
+export function latestInvocation(): string | null {
+  // Only `navigate` writes it; another release of the page may have written another form.
+  const state = history.state as Partial<Remembered> | null;
+  return typeof state?.latest === "string" ? state.latest : null;
 }

@@ -10,6 +10,7 @@ export type Said = {
 
 export type ToolUse = {
   readonly kind: "tool";
+  /** The step's key; of a call read back, the model's own id for it. */
   readonly callId: string;
   readonly name: string;
   readonly arguments: string;
@@ -39,14 +40,14 @@ export function dropUnkept(pieces: Pieces): Pieces {
 
 /** The whole text of the last message stands in for whatever was streamed of it. */
 export function complete(pieces: Pieces, whole: string): Pieces {
+  if (whole === "") return dropUnkept(pieces);
   const before = pieces.at(-1)?.kind === "text" ? pieces.slice(0, -1) : pieces;
-  if (whole === "") return before;
   return [...before, { kind: "text", at: before.length, text: whole, kept: true }];
 }
 
-/** A call by its `call_id`: one row however often its event comes. */
+/** A call by its step: one row however often its event comes. */
 export function called(pieces: Pieces, data: Data): Pieces {
-  const callId = textOf(data["call_id"]);
+  const callId = callIdOf(data);
   if (pieces.some((piece) => piece.kind === "tool" && piece.callId === callId)) return pieces;
   const name = textOf(data["name"]);
   const call: ToolUse = {
@@ -60,11 +61,16 @@ export function called(pieces: Pieces, data: Data): Pieces {
 }
 
 export function returned(pieces: Pieces, data: Data): Pieces {
-  const callId = textOf(data["call_id"]);
+  const callId = callIdOf(data);
   const result = { content: textOf(data["content"]), isError: data["is_error"] === true };
   return pieces.map((piece) =>
     piece.kind === "tool" && piece.callId === callId ? { ...piece, result } : piece,
   );
+}
+
+/** A model may use an id of its own twice in a run; a step's key is there once. */
+function callIdOf(data: Data): string {
+  return textOf(data["key"] ?? data["call_id"]);
 }
 
 /** Text as it is; anything else as the JSON that was meant. */

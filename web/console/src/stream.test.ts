@@ -4,9 +4,9 @@ import { follow, type Opener } from "./stream.ts";
 
 type Piece = { readonly events: readonly string[]; readonly breaks?: boolean };
 
-const ACCEPTED = sse(1, "invocation.accepted", { invocation: { id: "inv_1" } });
+const ACCEPTED = sse(1, "invocation.accepted", { invocation_id: "inv_1" });
 const DELTA = sse(2, "message.delta", { text: "hello" });
-const ENDED = sse(3, "invocation.succeeded", { invocation: { id: "inv_1" } });
+const ENDED = sse(3, "invocation.succeeded", {});
 
 describe("follow", () => {
   it("gives each event once over a connection that breaks twice", async () => {

@@ -81,11 +81,10 @@ function invocationEvent({ id, event, data }: SseEvent): InvocationEvent | undef
   return { seq, event: event as InvocationEvent["event"], data: JSON.parse(data) };
 }
 
-/** `invocation.accepted` carries the whole invocation. */
+/** `invocation.accepted` names the invocation. */
 function invocationIdOf({ data }: InvocationEvent): string | undefined {
-  const { invocation } = data;
-  if (typeof invocation !== "object" || invocation === null) return undefined;
-  return "id" in invocation && typeof invocation.id === "string" ? invocation.id : undefined;
+  const id = data["invocation_id"];
+  return typeof id === "string" ? id : undefined;
 }
 
 /** A refusal is an answer; only silence and an overfull server are worth asking again. */

@@ -1,4 +1,5 @@
 import { useCallback } from "react";
+import type { Agent } from "../../../core/agents/contract.ts";
 import { AgentFrame } from "./agent-frame.tsx";
 import { Composer } from "./composer.tsx";
 import { useLoad } from "./load.ts";
@@ -8,7 +9,6 @@ import { Sessions } from "./sessions.tsx";
 import { Turns } from "./turns.tsx";
 import { pending } from "./turn.ts";
 import { useTranscript } from "./use-transcript.ts";
-import type { Agent } from "./wire.ts";
 
 /** Talk to one agent: its sessions at the side, the turns of one, and the place to write. */
 export function TalkScreen(props: { readonly agent: string; readonly query: URLSearchParams }) {
@@ -46,11 +46,12 @@ function Talk(props: {
   readonly session: string | null;
 }) {
   const { agent, environment, session } = props;
-  const begun = useCallback(
-    (id: string) => navigate(talkAddress(agent.slug, environment, id), { replace: true }),
+  const accepted = useCallback(
+    (id: string, latest: string) =>
+      navigate(talkAddress(agent.slug, environment, id), { replace: { latest } }),
     [agent.slug, environment],
   );
-  const transcript = useTranscript({ agent: agent.slug, environment, session }, begun);
+  const transcript = useTranscript({ agent: agent.slug, environment, session }, accepted);
   const { turns } = transcript;
   const version = agent.live[environment];
   return (

@@ -33,7 +33,7 @@ const INVOCATION: Invocation = {
 };
 
 const ASKED: readonly Fact[] = [
-  ["invocation.accepted", { invocation: { ...INVOCATION, status: "accepted", output: null } }],
+  ["invocation.accepted", { invocation_id: "inv_1", session_id: "ses_1" }],
   ["run.started", {}],
 ];
 const LOOKED: readonly Fact[] = [
@@ -69,10 +69,25 @@ describe("a turn", () => {
   it("T1: keeps text whose step is finished", () => {
     const facts: readonly Fact[] = [
       ["message.delta", { text: "Let me look." }],
-      ["step.finished", {}],
+      ["step.finished", { state: "done" }],
       ["run.restarted", {}],
     ];
     expect(shown(play(facts))).toEqual(["Let me look."]);
+  });
+
+  it("T1: drops what a model said that failed, for the fallback says it again", () => {
+    const failed: Fact = ["step.finished", { key: "model#0", state: "failed" }];
+    expect(shown(play([...LOOKED, ["message.delta", { text: "It is ha" }], failed]))).toEqual([
+      "Let me look.",
+      'clock → {"now":"12:00"}',
+    ]);
+  });
+
+  it("T2: tells two calls apart that a model gave the same id", () => {
+    const twice = ["tool.0.0", "tool.1.0"].map((key): Fact => {
+      return ["tool.called", { key, call_id: "call_0", name: "clock", arguments: {} }];
+    });
+    expect(shown(play(twice))).toHaveLength(2);
   });
 
   it("T2: shows a tool call once when a restarted run calls it again", () => {

@@ -1,8 +1,9 @@
 /**
  * One turn of a session as a person sees it, folded from its events. Pure.
  *
- * T1  Text is dropped only by `run.restarted`, and only what no finished step stands behind.
- * T2  A tool call is one row however often its events come: its `call_id` is its identity.
+ * T1  Text is dropped only when its run restarts or its step fails, and only what no finished step
+ *     stands behind.
+ * T2  A tool call is one row however often its events come: its step's key is its identity.
  * T3  The terminal event's invocation has the last word over what was streamed.
  */
 import type {
@@ -24,7 +25,9 @@ export type Turn = {
   /** `sending` until the first event. */
   readonly status: "sending" | InvocationStatus;
   readonly link: "live" | "reconnecting";
-  /** As last told by the server; null until accepted. */
+  /** Of the invocation; null until accepted. */
+  readonly id: string | null;
+  /** As the server told it at the end; null before. */
   readonly invocation: Invocation | null;
   /** Why the answer could not be had or followed. */
   readonly problem: ApiProblem | null;
@@ -38,6 +41,7 @@ export function newTurn(key: string, asked: string): Turn {
     sources: [],
     status: "sending",
     link: "live",
+    id: null,
     invocation: null,
     problem: null,
   };
@@ -48,7 +52,7 @@ export function applyEvent(turn: Turn, { event, data }: InvocationEvent): Turn {
   const { pieces } = turn;
   switch (event) {
     case "invocation.accepted":
-      return { ...turn, status: "accepted", invocation: invocationIn(data) ?? turn.invocation };
+      return { ...turn, status: "accepted", id: textOf(data["invocation_id"]) };
     case "run.started":
       return { ...turn, status: "running" };
     case "invocation.waiting":
@@ -57,7 +61,7 @@ export function applyEvent(turn: Turn, { event, data }: InvocationEvent): Turn {
     case "message.delta":
       return { ...turn, status: "running", pieces: say(pieces, textOf(data["text"])) };
     case "step.finished":
-      return { ...turn, pieces: keep(pieces) };
+      return { ...turn, pieces: data["state"] === "done" ? keep(pieces) : dropUnkept(pieces) };
     case "run.restarted":
       return { ...turn, pieces: dropUnkept(pieces) };
     case "tool.called":
@@ -95,8 +99,8 @@ export function turnOf(invocation: Invocation): Turn {
   return settle({ ...newTurn(invocation.id, askedIn(invocation.input)), pieces }, invocation);
 }
 
-/** The invocation an event carries: the first and the last do. */
-export function invocationIn(data: InvocationEvent["data"]): Invocation | null {
+/** The invocation an event carries: the last one does. */
+function invocationIn(data: InvocationEvent["data"]): Invocation | null {
   const { invocation } = data;
   // Written by the same release's schema (`Invocation`); the page carries no validator.
   return typeof invocation === "object" ? (invocation as Invocation | null) : null;
@@ -125,6 +129,7 @@ function settle(turn: Turn, invocation: Invocation | null): Turn {
   return {
     ...turn,
     status,
+    id: invocation.id,
     invocation,
     link: "live",
     pieces: output === null ? turn.pieces : complete(turn.pieces, output.text),

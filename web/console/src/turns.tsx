@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "react";
+import type { Invocation } from "../../../core/invocations/contract.ts";
 import { costText, countText, tookText } from "./format.ts";
 import { Link, ProblemNote, sentence, Status, When } from "./parts.tsx";
 import { Prose } from "./prose.tsx";
@@ -61,7 +62,6 @@ function TurnRow(props: {
               <Prose key={piece.at} text={piece.text} growing={waiting && piece === last} />
             ),
           )}
-          {waiting && last?.kind !== "text" ? <Working turn={turn} /> : null}
           {turn.sources.length > 0 ? <Sources sources={turn.sources} /> : null}
           {turn.invocation?.error ? <Failure error={turn.invocation.error} /> : null}
           {turn.problem ? <ProblemNote problem={turn.problem} onRetry={onAgain} /> : null}
@@ -69,15 +69,6 @@ function TurnRow(props: {
         </div>
       </div>
     </li>
-  );
-}
-
-function Working({ turn }: { readonly turn: Turn }) {
-  return (
-    <p className="working">
-      <i aria-hidden="true" />
-      {turn.status === "sending" ? "Sending" : turn.status === "waiting" ? "Waiting" : "Working"}
-    </p>
   );
 }
 
@@ -95,17 +86,26 @@ export function Failure({
   );
 }
 
-/** What the turn took, once it is known, with the way to its steps. */
+/** Where the turn stands and, at its end, what it took; with the way to its steps. */
 function TurnNote({ turn }: { readonly turn: Turn }) {
-  const { invocation } = turn;
+  const { invocation, id } = turn;
   if (turn.link === "reconnecting" && pending(turn)) {
     return <p className="turn-note">Connection lost, reconnecting…</p>;
   }
-  if (invocation === null || pending(turn)) return null;
-  const { usage, created_at: createdAt, completed_at: completedAt } = invocation;
+  if (turn.problem !== null && invocation === null) return null;
   return (
     <p className="turn-note">
       <Status status={turn.status} />
+      {invocation === null ? null : <Took of={invocation} />}
+      {id === null ? null : <Link to={`/console/invocations/${id}`}>Steps</Link>}
+    </p>
+  );
+}
+
+function Took({ of }: { readonly of: Invocation }) {
+  const { usage, created_at: createdAt, completed_at: completedAt } = of;
+  return (
+    <>
       <When at={createdAt} />
       {completedAt === null ? null : (
         <>
@@ -113,11 +113,10 @@ function TurnNote({ turn }: { readonly turn: Turn }) {
           <span>
             {countText(usage.input_tokens)} in, {countText(usage.output_tokens)} out
           </span>
-          <span>{costText(invocation.cost_micros)}</span>
+          <span>{costText(of.cost_micros)}</span>
         </>
       )}
-      <Link to={`/console/invocations/${invocation.id}`}>Steps</Link>
-    </p>
+    </>
   );
 }
 

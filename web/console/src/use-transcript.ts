@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { latestInvocation } from "./route.ts";
 import { OpenSession, type Place, type Transcript } from "./open-session.ts";
 
 export type TranscriptHandle = Transcript & {
@@ -14,9 +15,13 @@ const EMPTY: Transcript = { turns: [], loading: false, problem: null };
 /**
  * The session of an address, opened when the address changes and left with the screen.
  *
- * @param begun  Told the id of a session that an input has begun; belongs into the address.
+ * @param accepted  Told of each accepted input's session, which belongs into the address, and
+ *                  invocation.
  */
-export function useTranscript(place: Place, begun: (session: string) => void): TranscriptHandle {
+export function useTranscript(
+  place: Omit<Place, "latest">,
+  accepted: (session: string, invocationId: string) => void,
+): TranscriptHandle {
   const [transcript, setTranscript] = useState(EMPTY);
   const [opened, setOpened] = useState(0);
   const open = useRef<OpenSession | null>(null);
@@ -26,9 +31,13 @@ export function useTranscript(place: Place, begun: (session: string) => void): T
     const asked = { agent, environment, session };
     if (open.current?.stands(asked)) return;
     open.current?.leave();
-    open.current = new OpenSession(asked, setTranscript, begun);
+    open.current = new OpenSession(
+      { ...asked, latest: latestInvocation() },
+      setTranscript,
+      accepted,
+    );
     setOpened((before) => before + 1);
-  }, [agent, environment, session, begun]);
+  }, [agent, environment, session, accepted]);
 
   useEffect(
     () => () => {

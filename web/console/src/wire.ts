@@ -17,14 +17,3 @@ export type SignedIn = {
   readonly tenant: { readonly slug: string; readonly name: string };
   readonly principal: { readonly id: string; readonly scopes: readonly string[] };
 };
-
-export type Agent = {
-  readonly id: string;
-  readonly slug: string;
-  readonly name: string;
-  readonly description: string | null;
-  readonly latest_version: number | null;
-  /** Environment to live version number; an environment without one is absent. */
-  readonly live: Readonly<Record<string, number>>;
-  readonly updated_at: string;
-};
