@@ -1,137 +1,32 @@
 import fc from "fast-check";
+import { CompactSign, exportJWK, exportSPKI } from "jose";
+import { describe, expect, it } from "vitest";
 import {
-  CompactSign,
-  type CryptoKey,
-  exportJWK,
-  exportSPKI,
-  generateKeyPair,
-  importJWK,
-} from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
-import { parseConfig, type SigningJwk } from "../config.ts";
-import type { Principal } from "../principals/contract.ts";
-import { Problem } from "../problem.ts";
+  KEY_HOLDER,
+  NOW,
+  ORIGIN,
+  OTHER,
+  OUTSIDE,
+  OWN_HEADER,
+  SECONDS,
+  TENANT,
+  at,
+  base64url,
+  bytes,
+  type Claims,
+  codeOf,
+  foreign,
+  foreignClaims,
+  own,
+  ownClaims,
+  ownToken,
+  signing,
+  signingJwk,
+  verifierFor,
+} from "../../tests/fixtures/forged-tokens.ts";
 import { issueToken, publicJwks } from "./signer.ts";
-import { type Presented, TokenVerifier } from "./verifier.ts";
 
-const NOW = Date.UTC(2026, 10, 20, 12);
-const SECONDS = NOW / 1000;
-const ORIGIN = "http://acme.localhost:8787";
-const TENANT = { id: "ten_00000000000000000000000000", slug: "acme" };
-const OTHER = { id: "ten_11111111111111111111111111", slug: "globex" };
-const KEY_HOLDER: Principal = {
-  kind: "key",
-  id: "key_00000000000000000000000000",
-  tenantId: TENANT.id,
-  scopes: ["agents:read", "agents:invoke"],
-  agentId: "agt_00000000000000000000000000",
-};
-const OUTSIDE = "https://id.example.com";
-const AUDIENCE = "berth";
-
-type Header = Record<string, unknown>;
-type Claims = Record<string, unknown>;
-
-let signing: SigningJwk;
-let own: CryptoKey;
-let foreign: { readonly privateKey: CryptoKey; readonly publicKey: CryptoKey };
-let verifier: TokenVerifier;
-let published: unknown;
-let fetches = 0;
-
-const SHARED_SECRET = "c2hhcmVkLXNlY3JldC1vZi1hdC1sZWFzdC0zMi1ieXRlcy1oZXJl";
-
-beforeAll(async () => {
-  signing = await signingJwk("EdDSA", "own-1");
-  own = await imported(signing, "EdDSA");
-  foreign = await generateKeyPair("RS256", { extractable: true });
-  published = { keys: [{ ...(await exportJWK(foreign.publicKey)), kid: "rsa-1", use: "sig" }] };
-  verifier = verifierFor(signing);
-});
-
-async function signingJwk(alg: "EdDSA" | "ES256", kid: string): Promise<SigningJwk> {
-  const { privateKey } = await generateKeyPair(alg, { extractable: true });
-  // What jose exports of such a pair is what the configuration takes.
-  return { ...(await exportJWK(privateKey)), kid } as SigningJwk;
-}
-
-async function imported(jwk: SigningJwk, alg: string): Promise<CryptoKey> {
-  return (await importJWK({ ...jwk }, alg)) as CryptoKey;
-}
-
-function verifierFor(jwk: SigningJwk | undefined, cacheMs = "0"): TokenVerifier {
-  const config = parseConfig(
-    {
-      BASE_DOMAIN: "localhost:8787",
-      CREDENTIAL_CACHE_MS: cacheMs,
-      TOKEN_SIGNING_JWK: jwk && JSON.stringify(jwk),
-      TOKEN_ISSUERS: JSON.stringify([
-        { issuer: OUTSIDE, audience: AUDIENCE, alg: "RS256", jwks_uri: `${OUTSIDE}/jwks` },
-        {
-          issuer: "https://old.example.com",
-          audience: AUDIENCE,
-          alg: "HS256",
-          typ: "JWT",
-          tenant_claim: "workspaceId",
-          jwk: { kty: "oct", k: SHARED_SECRET },
-        },
-      ]),
-    },
-    "server",
-  );
-  return new TokenVerifier(config, async () => {
-    fetches += 1;
-    return Response.json(published);
-  });
-}
-
-const at = (more: Partial<Presented> = {}): Presented => ({
-  tenant: TENANT,
-  origin: ORIGIN,
-  hash: "of the token",
-  nowMs: NOW,
-  ...more,
-});
-
-const base64url = (value: unknown) =>
-  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
-
-const OWN_HEADER: Header = { alg: "EdDSA", typ: "at+jwt", kid: "own-1" };
-const ownClaims = (more: Claims = {}): Claims => ({
-  iss: ORIGIN,
-  aud: ORIGIN,
-  sub: KEY_HOLDER.id,
-  tenant_id: TENANT.id,
-  scope: "agents:read",
-  iat: SECONDS,
-  exp: SECONDS + 600,
-  ...more,
-});
-
-/** Signed with our own key, whatever header and claims say. */
-async function ownToken(claims: Claims | string, header: Header = OWN_HEADER): Promise<string> {
-  const text = typeof claims === "string" ? claims : JSON.stringify(claims);
-  return new CompactSign(new TextEncoder().encode(text))
-    .setProtectedHeader({ alg: "EdDSA", ...header })
-    .sign(own, { crit: { "urn:example": false } });
-}
-
-async function foreignToken(claims: Claims = {}, header: Header = {}): Promise<string> {
-  const whole = ownClaims({ iss: OUTSIDE, aud: AUDIENCE, sub: "user-7", ...claims });
-  return new CompactSign(new TextEncoder().encode(JSON.stringify(whole)))
-    .setProtectedHeader({ alg: "RS256", typ: "at+jwt", kid: "rsa-1", ...header })
-    .sign(foreign.privateKey);
-}
-
-async function codeOf(token: string, presented = at(), by = verifier): Promise<string> {
-  try {
-    const { id } = await by.verify(token, presented);
-    return `accepted as ${id}`;
-  } catch (error) {
-    if (error instanceof Problem) return error.code;
-    throw error;
-  }
-}
+const verifier = verifierFor(signing);
 
 describe("tokens of our own", () => {
   it.each(["EdDSA", "ES256"] as const)("F43: one minted with %s is its principal", async (alg) => {
@@ -201,11 +96,7 @@ describe("F43: refused whoever it claims to be from", () => {
     const der = Buffer.from(pem.split("\n").slice(1, -1).join(""), "base64");
     const jwk = JSON.stringify(await exportJWK(foreign.publicKey));
     for (const secret of [der, Buffer.from(pem), Buffer.from(`${pem}\n`), Buffer.from(jwk)]) {
-      const token = await new CompactSign(
-        new TextEncoder().encode(
-          JSON.stringify(ownClaims({ iss: OUTSIDE, aud: AUDIENCE, sub: "user-7" })),
-        ),
-      )
+      const token = await new CompactSign(bytes(foreignClaims()))
         .setProtectedHeader({ alg: "HS256", typ: "at+jwt", kid: "rsa-1" })
         .sign(secret);
       expect(await codeOf(token)).toBe("invalid_token");
@@ -216,8 +107,7 @@ describe("F43: refused whoever it claims to be from", () => {
     const pkcs8 = await crypto.subtle.exportKey("pkcs8", foreign.privateKey);
     const algorithm = { name: "RSA-PSS", hash: "SHA-256" };
     const key = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
-    const claims = ownClaims({ iss: OUTSIDE, aud: AUDIENCE, sub: "user-7" });
-    const token = await new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
+    const token = await new CompactSign(bytes(foreignClaims()))
       .setProtectedHeader({ alg: "PS256", typ: "at+jwt", kid: "rsa-1" })
       .sign(key);
     expect(await codeOf(token)).toBe("invalid_token");
@@ -229,11 +119,7 @@ describe("F43: refused whoever it claims to be from", () => {
       const value = name === "jwk" ? publicJwks(signing).keys[0] : `${OUTSIDE}/${name}`;
       const header = base64url({ ...OWN_HEADER, [name]: value });
       const body = base64url(ownClaims());
-      const signature = await crypto.subtle.sign(
-        "Ed25519",
-        own,
-        new TextEncoder().encode(`${header}.${body}`),
-      );
+      const signature = await crypto.subtle.sign("Ed25519", own, bytes(`${header}.${body}`));
       const token = `${header}.${body}.${Buffer.from(signature).toString("base64url")}`;
       expect(await codeOf(token)).toBe("invalid_token");
     },
@@ -368,6 +254,7 @@ describe("F43: one token has one text (E14)", () => {
   it("no padding, white space or loose bits in any segment", async () => {
     const token = await ownToken(ownClaims());
     const segments = token.split(".");
+    const accepted: string[] = [];
     for (const index of [0, 1, 2]) {
       for (const change of [
         (text: string) => `${text}=`,
@@ -378,9 +265,10 @@ describe("F43: one token has one text (E14)", () => {
         looser,
       ]) {
         const changed = segments.map((text, i) => (i === index ? change(text) : text)).join(".");
-        if (changed !== token) expect(await codeOf(changed)).toBe("invalid_token");
+        accepted.push(...(changed === token ? [] : [await codeOf(changed)]));
       }
     }
+    expect(new Set(accepted)).toEqual(new Set(["invalid_token"]));
   });
 
   /** The same bytes with other unused bits, where the segment has any. */
@@ -390,96 +278,6 @@ describe("F43: one token has one text (E14)", () => {
     const last = alphabet.indexOf(text.slice(-1));
     return text.slice(0, -1) + alphabet.charAt(last + 1);
   }
-});
-
-describe("F41: issuers outside, each with its own pinned algorithm", () => {
-  it("a user of one is a user, under a name no key of ours can have", async () => {
-    const principal = await verifier.verify(await foreignToken(), at());
-    expect(principal).toEqual({
-      kind: "user",
-      id: `${OUTSIDE}#user-7`,
-      tenantId: TENANT.id,
-      scopes: ["agents:read"],
-    });
-  });
-
-  it("its scopes are at most a tenant's", async () => {
-    const token = await foreignToken({ scope: "tenants:provision agents:read nonsense" });
-    expect((await verifier.verify(token, at())).scopes).toEqual(["agents:read"]);
-  });
-
-  it("a shared secret works where it is configured, with the tenant in workspaceId", async () => {
-    const claims = {
-      iss: "https://old.example.com",
-      aud: AUDIENCE,
-      sub: "user-9",
-      sessionId: "s",
-      workspaceId: "acme",
-      email: "a@example.com",
-      name: "A",
-      iat: SECONDS,
-      exp: SECONDS + 60,
-    };
-    const sign = (more: Claims) =>
-      new CompactSign(new TextEncoder().encode(JSON.stringify({ ...claims, ...more })))
-        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-        .sign(Buffer.from(SHARED_SECRET, "base64url"));
-    expect(await codeOf(await sign({}))).toBe("accepted as https://old.example.com#user-9");
-    expect(await codeOf(await sign({ workspaceId: "globex" }))).toBe("invalid_token");
-    expect(await codeOf(await sign({ iss: OUTSIDE }))).toBe("invalid_token");
-  });
-
-  it("an issuer nobody configured is refused without asking it", async () => {
-    const before = fetches;
-    expect(await codeOf(await foreignToken({ iss: "https://evil.example" }))).toBe("invalid_token");
-    expect(fetches).toBe(before);
-  });
-
-  it("F43: an issuer cannot speak for our own host", async () => {
-    expect(await codeOf(await foreignToken({ iss: ORIGIN, aud: ORIGIN }))).toBe("invalid_token");
-  });
-
-  it("asks for keys once, and for unknown ones at most every thirty seconds", async () => {
-    const fresh = verifierFor(signing);
-    const before = fetches;
-    for (let i = 0; i < 5; i += 1) await fresh.verify(await foreignToken(), at());
-    expect(fetches).toBe(before + 1);
-    for (let i = 0; i < 5; i += 1) {
-      expect(await codeOf(await foreignToken({}, { kid: `new-${i}` }), at(), fresh)).toBe(
-        "invalid_token",
-      );
-    }
-    expect(fetches).toBe(before + 1);
-    await codeOf(await foreignToken({}, { kid: "new" }), at({ nowMs: NOW + 30_000 }), fresh);
-    expect(fetches).toBe(before + 2);
-  });
-
-  it.each([
-    ["the same kid twice", (key: object) => [key, key]],
-    ["a shared secret beside it", (key: object) => [key, { kty: "oct", k: SHARED_SECRET }]],
-    ["a key for encryption", (key: object) => [{ ...key, use: "enc" }]],
-    ["a key for another algorithm", (key: object) => [{ ...key, alg: "PS256" }]],
-    ["nothing", () => []],
-  ])("F43: a key set with %s verifies nothing", async (_name, change) => {
-    const sound = published;
-    const [key] = (sound as { keys: [object] }).keys;
-    published = { keys: change(key) };
-    try {
-      expect(await codeOf(await foreignToken(), at(), verifierFor(signing))).toBe("invalid_token");
-    } finally {
-      published = sound;
-    }
-  });
-
-  it("says so when the keys cannot be had", async () => {
-    const sound = published;
-    published = "no key set";
-    try {
-      expect(await codeOf(await foreignToken(), at(), verifierFor(signing))).toBe("overloaded");
-    } finally {
-      published = sound;
-    }
-  });
 });
 
 describe("a verdict is kept for a moment", () => {
