@@ -48,6 +48,7 @@ export async function createAgent(
     description: input.description,
     revision: 1,
     latestVersion: 0,
+    deployments: 0,
     lastChangeId: newId("event", nowMs),
     createdAtMs: nowMs,
     updatedAtMs: nowMs,

@@ -14,6 +14,8 @@ export const agent = sqliteTable(
     revision: integer("revision").notNull(),
     /** Number of the newest version; 0 before the first. */
     latestVersion: integer("latest_version").notNull(),
+    /** Deployments so far, over all environments; the last one's `sequence`. */
+    deployments: integer("deployments").notNull(),
     /** The batch that wrote last; what depends on that write looks for it (DECISIONS 26). */
     lastChangeId: text("last_change_id").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),

@@ -54,6 +54,8 @@ export type LiveAgent = {
 export type Build = {
   readonly deployment: Deployment;
   readonly versionId: string;
+  /** Place in the order in which the agent's deployments were asked for. */
+  readonly sequence: number;
   readonly generation: number;
   readonly replicas: number;
 };

@@ -9,21 +9,7 @@
  *     generation was passed by a provider's change is `behind`, and is built again.
  * S5  Every function may be called again: a redelivered message changes nothing.
  */
-import {
-  type SQL,
-  and,
-  asc,
-  desc,
-  eq,
-  exists,
-  gt,
-  gte,
-  inArray,
-  isNull,
-  lt,
-  or,
-  sql,
-} from "drizzle-orm";
+import { and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import { rfc3339 } from "../clock.ts";
@@ -41,11 +27,11 @@ import type {
   Build,
   CreateDeployment,
   Deployment,
-  DeploymentStatus,
   DeploymentSummary,
   LiveAgent,
 } from "./contract.ts";
-import { agentEnvironment, deployment, deploymentEvent } from "./table.ts";
+import { changed, eventRows, eventsOf, one, pointerAt, transition } from "./store-transitions.ts";
+import { agentEnvironment, deployment, type deploymentEvent } from "./table.ts";
 
 /**
  * Ask for a version to be made live. The caller sends the message at once; cron sends it again
@@ -63,7 +49,19 @@ export async function createDeployment(
   const id = newId("deployment", nowMs);
   const outboxId = newId("event", nowMs);
   const change = newId("event", nowMs);
-  const owner = db.select({ id: agent.id }).from(agent).where(oneAgent(scope, agentId));
+  const asked = and(oneAgent(scope, agentId), eq(agent.lastChangeId, change));
+  const owner = db.select({ id: agent.id }).from(agent).where(asked);
+  const sequence = db.select({ sequence: agent.deployments }).from(agent).where(asked);
+  const numbered = db
+    .select({ id: version.id })
+    .from(version)
+    .where(
+      and(
+        eq(version.tenantId, tenantId),
+        eq(version.agentId, agent.id),
+        eq(version.number, input.version),
+      ),
+    );
   const row = {
     tenantId,
     id,
@@ -71,6 +69,7 @@ export async function createDeployment(
     versionId: sql`${version.id}`,
     version: sql`${version.number}`,
     environment: input.environment,
+    sequence: sql`${sequence}`,
     status: "queued" as const,
     error: null,
     generation: null,
@@ -83,7 +82,6 @@ export async function createDeployment(
     eq(version.tenantId, tenantId),
     inArray(version.agentId, owner),
     eq(version.number, input.version),
-    environmentExists(scope, input.environment),
   );
   const message = {
     tenantId,
@@ -94,7 +92,17 @@ export async function createDeployment(
     dueAtMs: nowMs + RESEND_MS,
     createdAtMs: nowMs,
   };
-  const [[made]] = await db.batch([
+  const [, [made]] = await db.batch([
+    db
+      .update(agent)
+      .set({ deployments: sql`${agent.deployments} + 1`, lastChangeId: change })
+      .where(
+        and(
+          oneAgent(scope, agentId),
+          exists(numbered),
+          environmentExists(scope, input.environment),
+        ),
+      ),
     insertWhere(db, deployment, row, version, wanted).returning(),
     eventsOf(scope, change, "asked for", nowMs),
     insertWhere(db, outbox, message, deployment, one(scope, id)),
@@ -182,6 +190,7 @@ export async function beginBuilding(
         deploymentId: null,
         versionId: null,
         version: null,
+        sequence: 0,
         generation: 0,
         allocated: 0,
         replicas: 1,
@@ -238,7 +247,6 @@ export async function finishLive(
     eq(deployment.environment, environment),
     eq(deployment.status, "live"),
   );
-  const earlier = or(isNull(agentEnvironment.deploymentId), lt(agentEnvironment.deploymentId, id));
   await db.batch([
     db
       .update(agentEnvironment)
@@ -246,11 +254,19 @@ export async function finishLive(
         deploymentId: id,
         versionId: build.versionId,
         version: build.deployment.version,
+        sequence: build.sequence,
         generation: build.generation,
         lastChangeId: change,
         updatedAtMs: nowMs,
       })
-      .where(and(here, lt(agentEnvironment.generation, build.generation), earlier, building)),
+      .where(
+        and(
+          here,
+          lt(agentEnvironment.generation, build.generation),
+          lt(agentEnvironment.sequence, build.sequence),
+          building,
+        ),
+      ),
     transition(scope, "superseded", change, nowMs, and(liveBefore, swapped)),
     transition(scope, "live", change, nowMs, and(mine, swapped)),
     eventsOf(scope, change, "pointer swapped", nowMs),
@@ -334,7 +350,9 @@ async function settleSwap(
   const later = db
     .select({ agentId: agentEnvironment.agentId })
     .from(agentEnvironment)
-    .where(and(pointerAt(scope, agentId, environment), gt(agentEnvironment.deploymentId, id)));
+    .where(
+      and(pointerAt(scope, agentId, environment), gt(agentEnvironment.sequence, build.sequence)),
+    );
   const overtaken = and(one(scope, id), eq(deployment.status, "building"), exists(later));
   const [, , [row]] = await db.batch([
     transition(scope, "superseded", change, nowMs, overtaken),
@@ -352,13 +370,13 @@ async function findBuild(scope: TenantScope, id: string): Promise<Build | undefi
     eventRows(scope, id),
   ]);
   if (row?.status !== "building" || row.generation === null) return undefined;
-  const { versionId, generation } = row;
+  const { versionId, sequence, generation } = row;
   const [pointer] = await db
     .select({ replicas: agentEnvironment.replicas })
     .from(agentEnvironment)
     .where(pointerAt(scope, row.agentId, row.environment));
   const replicas = pointer?.replicas ?? 1;
-  return { deployment: toDeployment(row, events), versionId, generation, replicas };
+  return { deployment: toDeployment(row, events), versionId, sequence, generation, replicas };
 }
 
 /** Agent and environment of a deployment; they never change. @throws Problem `not_found` */
@@ -387,70 +405,6 @@ async function whyNot(
     ? { pointer: "/version", detail: "the agent has no such version" }
     : { pointer: "/environment", detail: "no such environment" };
   return new Problem("invalid", "there is nothing to deploy", { errors: [place] });
-}
-
-/** Move the deployments that `where` finds to `status`, under the name of this change. */
-function transition(
-  scope: TenantScope,
-  status: DeploymentStatus,
-  change: string,
-  nowMs: number,
-  where: SQL | undefined,
-  error: ProblemData | null = null,
-) {
-  return scope.db
-    .update(deployment)
-    .set({
-      status,
-      error,
-      revision: sql`${deployment.revision} + 1`,
-      lastChangeId: change,
-      updatedAtMs: nowMs,
-    })
-    .where(and(eq(deployment.tenantId, scope.tenantId), where));
-}
-
-/** An event for each deployment that this change moved; none where its guard missed. */
-function eventsOf(scope: TenantScope, change: string, detail: string, nowMs: number) {
-  return insertWhere(
-    scope.db,
-    deploymentEvent,
-    {
-      tenantId: scope.tenantId,
-      deploymentId: sql`${deployment.id}`,
-      seq: sql`${deployment.revision}`,
-      status: sql`${deployment.status}`,
-      detail,
-      atMs: nowMs,
-    },
-    deployment,
-    and(eq(deployment.tenantId, scope.tenantId), eq(deployment.lastChangeId, change)),
-  );
-}
-
-function eventRows(scope: TenantScope, id: string) {
-  return scope.db
-    .select()
-    .from(deploymentEvent)
-    .where(and(eq(deploymentEvent.tenantId, scope.tenantId), eq(deploymentEvent.deploymentId, id)))
-    .orderBy(asc(deploymentEvent.seq));
-}
-
-function changed(scope: TenantScope, id: string, change: string): SQL {
-  const row = and(one(scope, id), eq(deployment.lastChangeId, change));
-  return exists(scope.db.select({ id: deployment.id }).from(deployment).where(row));
-}
-
-function one({ tenantId }: TenantScope, id: string): SQL | undefined {
-  return and(eq(deployment.tenantId, tenantId), eq(deployment.id, id));
-}
-
-function pointerAt(scope: TenantScope, agentId: string, environment: string): SQL | undefined {
-  return and(
-    eq(agentEnvironment.tenantId, scope.tenantId),
-    eq(agentEnvironment.agentId, agentId),
-    eq(agentEnvironment.environment, environment),
-  );
 }
 
 type EventRow = Pick<typeof deploymentEvent.$inferSelect, "atMs" | "status" | "detail">;

@@ -12,6 +12,8 @@ export const deployment = sqliteTable(
     versionId: text("version_id").notNull(),
     version: integer("version").notNull(),
     environment: text("environment").notNull(),
+    /** Order of asking within the agent, from the agent's own counter: clocks may disagree. */
+    sequence: integer("sequence").notNull(),
     status: text("status").$type<DeploymentStatus>().notNull(),
     error: text("error", { mode: "json" }).$type<ProblemData>(),
     /** Handed out when building starts; null before. */
@@ -54,6 +56,8 @@ export const agentEnvironment = sqliteTable(
     deploymentId: text("deployment_id"),
     versionId: text("version_id"),
     version: integer("version"),
+    /** Of the deployment that is live; 0 before. */
+    sequence: integer("sequence").notNull(),
     /** Of what is live; grows with each change of it. */
     generation: integer("generation").notNull(),
     /** Highest generation handed out: each build and each provider change has one to itself. */

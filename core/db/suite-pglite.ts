@@ -1,0 +1,64 @@
+/**
+ * A Postgres for tests: PGlite behind Neon's HTTP protocol, so that the driver under test is the
+ * one in production, to its last parser.
+ */
+import { readFileSync, readdirSync } from "node:fs";
+import { PGlite } from "@electric-sql/pglite";
+import { neonConfig } from "@neondatabase/serverless";
+import { APP_ROLE } from "../../migrations/print.ts";
+import { neonTransaction } from "./neon-driver.ts";
+import { neonPlatform } from "./neon.ts";
+import type { PlatformScope } from "./scope.ts";
+
+export type TestPostgres = {
+  readonly pg: PGlite;
+  readonly platform: PlatformScope;
+};
+
+/** A new, empty database with every migration applied. */
+export async function openPglite(): Promise<TestPostgres> {
+  const pg = new PGlite();
+  for (const text of neonMigrations()) await pg.exec(text);
+  // The driver's fetch is a setting of the whole process: one database at a time.
+  neonConfig.fetchFunction = (_url: string, init: { readonly body: string }) => answer(pg, init);
+  const transact = neonTransaction("postgres://owner:none@db.test/berth");
+  return { pg, platform: neonPlatform(transact, APP_ROLE) };
+}
+
+/** The texts of migrations/neon, in order. */
+export function neonMigrations(): readonly string[] {
+  const folder = `${import.meta.dirname}/../../migrations/neon`;
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".sql"))
+    .toSorted()
+    .map((name) => readFileSync(`${folder}/${name}`, "utf8"));
+}
+
+type Sent = { readonly query: string; readonly params: unknown[] };
+
+/** `POST /sql` with a batch: one transaction, every value as text (`Neon-Raw-Text-Output`). */
+async function answer(pg: PGlite, init: { readonly body: string }): Promise<Response> {
+  const { queries } = JSON.parse(init.body) as { queries: Sent[] };
+  try {
+    const results = await pg.transaction(async (tx) => {
+      const done = [];
+      for (const { query, params } of queries) {
+        const result = await tx.query<unknown[]>(query, params, {
+          rowMode: "array",
+          parsers: AS_TEXT,
+        });
+        done.push({ fields: result.fields, rows: result.rows });
+      }
+      return done;
+    });
+    return Response.json({ results });
+  } catch (error) {
+    const { message, code } = error as { message: string; code?: string };
+    return Response.json({ message, code }, { status: 400 });
+  }
+}
+
+/** bool, int8, int4, text, json, numeric, jsonb: what our statements can answer with. */
+const AS_TEXT = Object.fromEntries(
+  [16, 20, 23, 25, 114, 1700, 3802].map((oid) => [oid, (text: string) => text]),
+);

@@ -1,0 +1,21 @@
+/**
+ * What the control plane promises, whichever engine it stands on. Runs on D1 in workerd
+ * (tests/request/store.test.ts) and on Postgres in Node (core/db/neon.test.ts).
+ *
+ * Tests share one database; each makes its own tenants.
+ */
+import { describe } from "vitest";
+import { agentCases } from "./suite-agents.ts";
+import { deploymentCases } from "./suite-deployments.ts";
+import { ledgerCases } from "./suite-ledger.ts";
+import { tenantCases } from "./suite-tenants.ts";
+import type { Open } from "./suite-world.ts";
+
+export function storeSuite(engine: string, open: Open): void {
+  describe(`the control-plane store on ${engine}`, () => {
+    tenantCases(open);
+    agentCases(open);
+    deploymentCases(open);
+    ledgerCases(open);
+  });
+}
