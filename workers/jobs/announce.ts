@@ -1,4 +1,5 @@
 import type { DeploymentMessage } from "../../core/db/outbox.ts";
+import { logFault } from "./batch.ts";
 
 /**
  * Tell the queue of a deployment that was just written.
@@ -13,6 +14,6 @@ export async function announceDeployment(
   try {
     await queue.send(message);
   } catch (error) {
-    console.warn("deployment: the sweep will announce it", error);
+    logFault("the sweep will announce a deployment", error);
   }
 }

@@ -16,7 +16,15 @@ const DELIVERIES = 6;
  * Deliver again later, doubling the wait; after a few times leave it to the outbox, or messages
  * about one stuck thing would pile up.
  */
-export function putOff(message: Message): void {
+export function putOff(message: Message, error: unknown): void {
+  logFault("put off", error);
   if (message.attempts >= DELIVERIES) message.ack();
   else message.retry({ delaySeconds: 2 ** message.attempts });
+}
+
+/** One structured line; of a failed statement not its values, which stand on later lines. */
+export function logFault(event: string, error?: unknown): void {
+  const known = error instanceof Error ? error : undefined;
+  const message = known?.message.split("\n", 1)[0];
+  console.error(JSON.stringify({ level: "error", event, error: known?.name, message }));
 }

@@ -24,7 +24,7 @@ import { priceOf } from "../../core/models/cost.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { buildRelease } from "../../core/releases/store.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
-import { type Batch, type Message, putOff } from "./batch.ts";
+import { type Batch, type Message, logFault, putOff } from "./batch.ts";
 
 export const DEPLOYMENT_STAGES = ["begun", "built", "installed", "healthy", "swapped"] as const;
 export type DeploymentStage = (typeof DEPLOYMENT_STAGES)[number];
@@ -58,7 +58,7 @@ export async function consumeDeployments(batch: Batch, job: DeploymentJob): Prom
 async function consume(message: Message, job: DeploymentJob): Promise<void> {
   const wanted = Wanted.safeParse(message.body);
   if (!wanted.success) {
-    console.error("deployment: a message that is none of ours was dropped");
+    logFault("a deployment message that is none of ours was dropped");
     message.ack();
     return;
   }
@@ -67,8 +67,7 @@ async function consume(message: Message, job: DeploymentJob): Promise<void> {
     await acknowledgeOutbox(job.platform, wanted.data.outboxId); // J3
     message.ack(); // J4
   } catch (error) {
-    console.error("deployment: will try again", error);
-    putOff(message);
+    putOff(message, error);
   }
 }
 
@@ -103,7 +102,7 @@ async function endOf(
   if (error instanceof Problem) return error.data;
   const { created_at: createdAt } = await getDeployment(scope, id);
   if (job.now() - Date.parse(createdAt) < GIVE_UP_MS) return undefined;
-  console.error("deployment: given up", error);
+  logFault("deployment given up", error);
   return { code: "timeout", detail: "it could not be carried out in time" };
 }
 

@@ -37,8 +37,7 @@ export async function consumeLedger(batch: Batch, job: LedgerJob): Promise<void>
       if (wakeUp.success) await drainLedger(job, wakeUp.data);
       for (const message of messages) message.ack();
     } catch (error) {
-      console.error("ledger: will try again", error);
-      for (const message of messages) putOff(message);
+      for (const message of messages) putOff(message, error);
     }
   }
 }
