@@ -38,7 +38,21 @@ export type IdNoun = keyof typeof PREFIXES;
 /** Fills the array with random bytes; `crypto.getRandomValues` in every shell. */
 export type FillRandom = (bytes: Uint8Array) => Uint8Array;
 
-const random: FillRandom = (bytes) => crypto.getRandomValues(bytes);
+const POOL_BYTES = 1024;
+const pool = new Uint8Array(POOL_BYTES);
+let drawn = POOL_BYTES;
+
+/** WebCrypto, asked for many ids' worth at a time: a call costs more than the bytes do. */
+const random: FillRandom = (bytes) => {
+  if (bytes.length > POOL_BYTES) return crypto.getRandomValues(bytes);
+  if (drawn + bytes.length > POOL_BYTES) {
+    crypto.getRandomValues(pool);
+    drawn = 0;
+  }
+  bytes.set(pool.subarray(drawn, drawn + bytes.length));
+  drawn += bytes.length;
+  return bytes;
+};
 
 /**
  * A new id of `noun`.

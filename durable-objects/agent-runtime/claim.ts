@@ -55,8 +55,13 @@ export function nextDueMs(kernel: Kernel): number | undefined {
   return row?.due ?? undefined;
 }
 
+/** A claim to carry, or the terminal row of one that was not worth another attempt. */
+export type Taken =
+  | { readonly claim: Claim; readonly ended?: never }
+  | { readonly ended: InvocationRow | undefined; readonly claim?: never };
+
 /** Take up a due invocation: one transaction counts the attempt and says so in the log. */
-export function claim(kernel: Kernel, id: string, nowMs: number): Claim | undefined {
+export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undefined {
   return kernel.sql.transaction(() => {
     const row = findInvocation(kernel.sql, id);
     if (row?.status !== "accepted") return undefined;
@@ -80,17 +85,20 @@ export function claim(kernel: Kernel, id: string, nowMs: number): Claim | undefi
       attempt,
       id,
     );
-    if (poisoned(kernel, taken, row, nowMs)) return undefined;
+    if (row.restarts > MAX_RESTARTS) return { ended: bury(kernel, taken, row.restarts, nowMs) };
     const fact: Fact = [attempt === 1 ? "run.started" : "run.restarted", { attempt }];
     appendEvents(kernel.sql, id, taken.seq, [fact], nowMs);
     taken.seq += 1;
-    return taken;
+    return { claim: taken };
   });
 }
 
-function poisoned(kernel: Kernel, taken: Claim, row: InvocationRow, nowMs: number): boolean {
-  if (row.restarts <= MAX_RESTARTS) return false;
-  const detail = `the run was interrupted ${row.restarts} times`;
-  giveUp(kernel, taken, "dead", { code: "internal", detail }, [], nowMs);
-  return true;
+function bury(
+  kernel: Kernel,
+  taken: Claim,
+  restarts: number,
+  nowMs: number,
+): InvocationRow | undefined {
+  const detail = `the run was interrupted ${restarts} times`;
+  return giveUp(kernel, taken, "dead", { code: "internal", detail }, [], nowMs);
 }

@@ -1,59 +1,61 @@
+import type { InvocationRow } from "./invocations.ts";
+
 /**
  * Who is waiting for what inside this object, in memory only: everything here can be lost, because
  * a reader that comes back reads the log.
  */
 export class Feed {
-  readonly #changes = new Map<string, Set<() => void>>();
-  readonly #ends = new Map<string, Set<() => void>>();
+  readonly #changes = new Map<string, Set<(changed: true) => void>>();
+  readonly #ends = new Map<string, Set<(row: InvocationRow) => void>>();
 
   /** New events of this invocation are stored. */
   changed(invocationId: string): void {
-    wake(this.#changes, invocationId);
+    wake(this.#changes, invocationId, true);
   }
 
   /** The invocation is terminal. */
-  ended(invocationId: string): void {
-    wake(this.#changes, invocationId);
-    wake(this.#ends, invocationId);
+  ended(invocationId: string, row: InvocationRow): void {
+    wake(this.#changes, invocationId, true);
+    wake(this.#ends, invocationId, row);
   }
 
   /**
-   * True at the next change, false after `waitMs`. Ask in the same turn of the event loop in which
-   * the log was read and found empty: then no change can be missed.
+   * True at the next change, undefined after `waitMs`. Ask in the same turn of the event loop in
+   * which the log was read and found empty: then no change can be missed.
    */
-  change(invocationId: string, waitMs: number): Promise<boolean> {
+  change(invocationId: string, waitMs: number): Promise<true | undefined> {
     return until(this.#changes, invocationId, waitMs);
   }
 
-  /** True at the terminal state, false after `waitMs`. */
-  end(invocationId: string, waitMs: number): Promise<boolean> {
+  /** The terminal row, or undefined after `waitMs`. */
+  end(invocationId: string, waitMs: number): Promise<InvocationRow | undefined> {
     return until(this.#ends, invocationId, waitMs);
   }
 }
 
-function wake(waiting: Map<string, Set<() => void>>, key: string): void {
+function wake<T>(waiting: Map<string, Set<(value: T) => void>>, key: string, value: T): void {
   const wakers = waiting.get(key);
   if (!wakers) return;
   waiting.delete(key);
-  for (const waken of wakers) waken();
+  for (const waken of wakers) waken(value);
 }
 
-function until(
-  waiting: Map<string, Set<() => void>>,
+function until<T>(
+  waiting: Map<string, Set<(value: T) => void>>,
   key: string,
   waitMs: number,
-): Promise<boolean> {
+): Promise<T | undefined> {
   return new Promise((resolve) => {
     const wakers = waiting.get(key) ?? new Set();
     waiting.set(key, wakers);
-    const waken = (): void => {
+    const waken = (value: T): void => {
       clearTimeout(timer);
-      resolve(true);
+      resolve(value);
     };
     const timer = setTimeout(() => {
       wakers.delete(waken);
       if (wakers.size === 0 && waiting.get(key) === wakers) waiting.delete(key);
-      resolve(false);
+      resolve(undefined);
     }, waitMs);
     wakers.add(waken);
   });

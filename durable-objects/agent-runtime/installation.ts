@@ -6,18 +6,43 @@ import type { Owner } from "./contract.ts";
 import { platformOf } from "./settings.ts";
 import type { Sql } from "./sql.ts";
 
-/**
- * Is this object `owner`'s? The first release to arrive settles that for good (G7).
- *
- * @param settle  Write the owner when there is none yet.
- */
-export function holdsRelease(sql: Sql, owner: Owner, settle: boolean): boolean {
-  const { tenantId, agentId, environment, replica } = owner;
-  const named = JSON.stringify({ tenantId, agentId, environment, replica });
-  const row = sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'owner'");
-  if (row) return row.value === named;
-  if (settle) sql.run("INSERT INTO meta VALUES ('owner', ?)", named);
-  return settle;
+/** Whose object this is: whoever first installed a release in it, for good (G7). */
+export class Ownership {
+  readonly #sql: Sql;
+  #owner: Owner | undefined;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The owner, or undefined while there is none. */
+  get owner(): Owner | undefined {
+    if (this.#owner) return this.#owner;
+    const row = this.#sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'owner'");
+    if (row) this.#owner = JSON.parse(row.value) as Owner;
+    return this.#owner;
+  }
+
+  holds(claimed: Owner): boolean {
+    const { owner } = this;
+    return (
+      owner !== undefined &&
+      owner.tenantId === claimed.tenantId &&
+      owner.agentId === claimed.agentId &&
+      owner.environment === claimed.environment &&
+      owner.replica === claimed.replica
+    );
+  }
+
+  /** The same, and an object without an owner becomes `claimed`'s. */
+  settle(claimed: Owner): boolean {
+    if (this.owner) return this.holds(claimed);
+    const { tenantId, agentId, environment, replica } = claimed;
+    const owner = { tenantId, agentId, environment, replica };
+    this.#sql.run("INSERT INTO meta VALUES ('owner', ?)", JSON.stringify(owner));
+    this.#owner = owner;
+    return true;
+  }
 }
 
 /** What the control plane says is live here, or undefined. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
 import type { Faults } from "./faults.ts";
+import { Fenced } from "./failure.ts";
 import type { Feed } from "./feed.ts";
 import type { Installed, Releases } from "./releases.ts";
 import type { Sql } from "./sql.ts";
@@ -25,10 +26,13 @@ export type Kernel = {
 
 export type Running = {
   readonly attempt: number;
-  readonly stop: AbortController;
+  /** Stops the calls that are under way now; absent between calls. */
+  stop?: AbortController;
   /** The model call under way, and what it is taken to have cost if its answer never counts. */
-  readonly lost?: { readonly key: string; readonly cost: StepCost };
+  lost?: Lost;
 };
+
+export type Lost = { readonly key: string; readonly cost: StepCost };
 
 /** One attempt at one invocation, as taken up. */
 export type Claim = {
@@ -52,4 +56,13 @@ export type Claim = {
 /** A5, fenced by attempt (A3): may this claim still write? */
 export function current(kernel: Kernel, claim: Claim): boolean {
   return kernel.running.get(claim.id)?.attempt === claim.attempt;
+}
+
+/** Let a cancel reach the calls that begin now. @throws Fenced when this attempt is over already */
+export function underWay(kernel: Kernel, claim: Claim, stop: AbortController, lost?: Lost): void {
+  const running = kernel.running.get(claim.id);
+  if (running?.attempt !== claim.attempt) throw new Fenced();
+  running.stop = stop;
+  if (lost) running.lost = lost;
+  else delete running.lost;
 }

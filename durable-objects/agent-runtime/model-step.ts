@@ -8,7 +8,7 @@ import {
 import { Deltas } from "./deltas.ts";
 import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure } from "./failure.ts";
-import { current, type Claim, type Kernel } from "./kernel.ts";
+import { current, underWay, type Claim, type Kernel } from "./kernel.ts";
 import { overBudget } from "./accept.ts";
 import { hashOf, inputTokens, requestFor, worstCaseMicros } from "./prompt.ts";
 import {
@@ -39,7 +39,6 @@ export async function callModel(
   claim: Claim,
   i: number,
   produced: readonly ModelMessage[],
-  signal: AbortSignal,
 ): Promise<ModelStep> {
   const refs = [claim.installed.spec.model, ...claim.installed.spec.fallback];
   let retryable = false;
@@ -48,7 +47,7 @@ export async function callModel(
     const sent = takeUp(kernel, claim, i, k, ref, produced);
     if ("answer" in sent) return sent;
     try {
-      return await ask(kernel, claim, sent, signal);
+      return await ask(kernel, claim, sent);
     } catch (e) {
       if (!current(kernel, claim)) throw new Fenced();
       if (!(e instanceof ModelFailure)) throw e;
@@ -101,22 +100,15 @@ function takeUp(
   return { key, ref, request };
 }
 
-async function ask(
-  kernel: Kernel,
-  claim: Claim,
-  sent: Sent,
-  signal: AbortSignal,
-): Promise<ModelStep> {
+async function ask(kernel: Kernel, claim: Claim, sent: Sent): Promise<ModelStep> {
   kernel.faults.at("before-model");
   const lost = { key: sent.key, cost: lostCost(claim, sent.ref, sent.request) };
-  kernel.running.set(claim.id, { ...runningOf(kernel, claim), lost });
+  const stop = new AbortController();
+  underWay(kernel, claim, stop, lost);
   const model = claim.installed.model(sent.ref);
   const deltas = claim.deltas ? new Deltas(kernel, claim) : undefined;
   const timeoutMs = claim.installed.spec.model_timeout_ms;
-  const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(new TimedOut(timeoutMs)), timeoutMs);
-  const onAbort = (): void => stop.abort(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
   try {
     const answer = await model.answer(
       sent.request,
@@ -129,7 +121,6 @@ async function ask(
     return answered(kernel, claim, sent, answer, deltas?.rest() ?? []);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
     deltas?.stop();
   }
 }
@@ -217,12 +208,6 @@ function withinBudget(kernel: Kernel, claim: Claim, ref: string, request: ModelR
 function lostCost(claim: Claim, ref: string, request: ModelRequest) {
   const usage = { inputTokens: inputTokens(request), outputTokens: 0, estimated: true };
   return { ...usage, costMicros: costMicros(usage, claim.installed.price(ref)) };
-}
-
-function runningOf(kernel: Kernel, claim: Claim) {
-  const running = kernel.running.get(claim.id);
-  if (!running || running.attempt !== claim.attempt) throw new Fenced();
-  return running;
 }
 
 class TimedOut extends Error {

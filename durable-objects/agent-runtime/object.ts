@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { holdsRelease, pullRelease } from "./installation.ts";
+import { Ownership, pullRelease } from "./installation.ts";
 import { admit } from "./accept.ts";
 import { ChatRoom } from "./chat-room.ts";
 import { SOCKET_HEADER, type SocketGrant } from "./chat.ts";
@@ -22,7 +22,7 @@ import type { Kernel } from "./kernel.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
 import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
-import { isTerminal, Runner } from "./runner.ts";
+import { Runner } from "./runner.ts";
 import { configOf, sha256 } from "./settings.ts";
 import { cancelRow } from "./settle.ts";
 import { Sql } from "./sql.ts";
@@ -47,14 +47,16 @@ import { refuse, type Refusal } from "../../core/problem.ts";
  */
 export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc {
   readonly #kernel: Kernel;
+  readonly #ownership: Ownership;
   readonly #chat: ChatRoom;
   readonly #runner: Runner;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const sql = new Sql(ctx.storage);
-    migrate(sql); // synchronous: nothing is delivered before it returns
     const local = configOf(env).environment === "local";
+    const sql = new Sql(ctx.storage, local);
+    this.#ownership = new Ownership(sql);
+    migrate(sql); // synchronous: nothing is delivered before it returns
     this.#kernel = {
       sql,
       releases: new Releases(sql, (release) => ready(release, env)),
@@ -87,8 +89,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const accepted = await this.#accept(call);
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    if (waitMs > 0 && !isTerminal(this.#kernel, id)) await this.#kernel.feed.end(id, waitMs);
-    return { ok: true, invocation: this.#onWire(this.#row(id), call.owner), replayed };
+    const known = replayed ? this.#row(id) : undefined;
+    const wait = waitMs > 0 && !(known && terminal(known.status));
+    const ended = wait ? await this.#kernel.feed.end(id, waitMs) : undefined;
+    return { ok: true, invocation: this.#onWire(ended ?? this.#row(id), call.owner), replayed };
   }
 
   async stream(call: Call): Promise<Streaming | Refusal> {
@@ -123,13 +127,12 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (row.status !== "cancelled" && terminal(row.status)) {
       return refuse("conflict", `the invocation has ${row.status} already`);
     }
-    if (row.status !== "cancelled") {
-      this.#kernel.sql.transaction(() => cancelRow(this.#kernel, row, Date.now()));
-      this.#kernel.faults.at("after-cancel");
-      this.#kernel.running.get(invocationId)?.stop.abort(new Error("cancelled"));
-      this.#runner.finished(invocationId);
-    }
-    return { ok: true, invocation: this.#onWire(this.#row(invocationId), owner) };
+    if (row.status === "cancelled") return { ok: true, invocation: this.#onWire(row, owner) };
+    const ended = this.#kernel.sql.transaction(() => cancelRow(this.#kernel, row, Date.now()));
+    this.#kernel.faults.at("after-cancel");
+    this.#kernel.running.get(invocationId)?.stop?.abort(new Error("cancelled"));
+    this.#runner.finished(invocationId, ended);
+    return { ok: true, invocation: this.#onWire(ended, owner) };
   }
 
   async retry(
@@ -149,26 +152,26 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   async install(release: Release): Promise<Acknowledged | Refusal> {
-    const mine = holdsRelease(this.#kernel.sql, release, true);
+    const mine = this.#ownership.settle(release);
     if (mine) this.#kernel.releases.put(release);
     return mine ? { ok: true } : refuse("not_found", "no such agent");
   }
 
   async health(owner: Owner, generation: number): Promise<Acknowledged | Refusal> {
-    if (!holdsRelease(this.#kernel.sql, owner, false)) return refuse("not_found", "no such agent");
+    if (!this.#ownership.holds(owner)) return refuse("not_found", "no such agent");
     const installed = this.#kernel.releases.get(generation);
     if (!installed) return refuse("not_deployed", `generation ${generation} is not installed`);
     return installed.check();
   }
 
   async ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal> {
-    if (!holdsRelease(this.#kernel.sql, owner, false)) return refuse("not_found", "no such agent");
+    if (!this.#ownership.holds(owner)) return refuse("not_found", "no such agent");
     const entries = ledgerPage(this.#kernel, owner.agentId, this.#naming(owner), limit);
     return { ok: true, entries };
   }
 
   async acknowledge(owner: Owner, outboxIds: readonly number[]): Promise<Acknowledged | Refusal> {
-    if (!holdsRelease(this.#kernel.sql, owner, false)) return refuse("not_found", "no such agent");
+    if (!this.#ownership.holds(owner)) return refuse("not_found", "no such agent");
     this.#kernel.faults.at("before-acknowledge");
     acknowledge(this.#kernel, outboxIds);
     return { ok: true };
@@ -222,22 +225,21 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   #installed(owner: Owner, generation: number): Installed | undefined {
-    if (!holdsRelease(this.#kernel.sql, owner, false)) return undefined;
+    if (!this.#ownership.holds(owner)) return undefined;
     return this.#kernel.releases.live(generation);
   }
 
   /** The edge knows a newer generation than is installed here: fetch it from the control plane. */
   async #pull(owner: Owner): Promise<Installed | undefined> {
     const release = await pullRelease(this.env, owner);
-    if (!release || !holdsRelease(this.#kernel.sql, release, true)) return undefined;
+    if (!release || !this.#ownership.settle(release)) return undefined;
     this.#kernel.releases.put(release);
     return this.#kernel.releases.live(release.generation);
   }
 
   async #tellLedger(): Promise<void> {
-    const { sql } = this.#kernel;
-    const owner = sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'owner'");
-    if (owner) await this.env.LEDGER.send(JSON.parse(owner.value) as Owner);
+    const { owner } = this.#ownership;
+    if (owner) await this.env.LEDGER.send(owner);
   }
 
   async #find(
@@ -245,7 +247,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     id: string,
   ): Promise<{ readonly ok: true; readonly row: InvocationRow } | Refusal> {
     this.#runner.wake();
-    const mine = holdsRelease(this.#kernel.sql, owner, false);
+    const mine = this.#ownership.holds(owner);
     const row = mine ? findInvocation(this.#kernel.sql, id) : undefined;
     return row ? { ok: true, row } : refuse("not_found", "no such invocation");
   }

@@ -7,6 +7,7 @@ import { createExtract } from "../../core/models/extract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 import { SealFailure, type Sealer } from "../../core/seal/contract.ts";
 import { createSealer } from "../../core/seal/seal.ts";
+import { buildTool } from "../../core/tools/build.ts";
 import { aead } from "../aead.ts";
 import type { Installed } from "./releases.ts";
 import { configOf } from "./settings.ts";
@@ -28,7 +29,7 @@ export function ready(release: Release, env: Env): Installed {
   const tools = new Map(
     release.spec.tools.map((spec) => [
       spec.name,
-      undefined as never,
+      buildTool(spec, { fetch: toolFetch, now: Date.now }),
     ]),
   );
   return {

@@ -14,35 +14,40 @@ import type { Output, OutputMessage } from "../../core/invocations/contract.ts";
 import type { ModelAnswer, ModelMessage } from "../../core/models/contract.ts";
 import { retryDelayMs } from "../../core/runs/retry.ts";
 import { Fenced, RunFailure } from "./failure.ts";
+import type { InvocationRow } from "./invocations.ts";
 import { current, type Claim, type Kernel } from "./kernel.ts";
 import { callModel } from "./model-step.ts";
 import { giveUp, retryLater, succeed } from "./settle.ts";
 import { callTools, sendTools } from "./tool-step.ts";
 
-/** Carry a claimed invocation to its outcome. Never throws: whatever happens becomes a state. */
-export async function carry(kernel: Kernel, claim: Claim, signal: AbortSignal): Promise<void> {
+/**
+ * Carry a claimed invocation to its outcome. Whatever goes wrong becomes a state.
+ *
+ * @returns  the terminal row; undefined when another attempt is due later, or this one was fenced out.
+ */
+export async function carry(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
   try {
-    await converse(kernel, claim, signal);
+    return await converse(kernel, claim);
   } catch (e) {
-    if (e instanceof Fenced || !current(kernel, claim)) return;
+    if (e instanceof Fenced || !current(kernel, claim)) return undefined;
     kernel.faults.at("before-retry");
-    conclude(kernel, claim, asFailure(e));
+    return conclude(kernel, claim, asFailure(e));
   }
 }
 
-async function converse(kernel: Kernel, claim: Claim, signal: AbortSignal): Promise<void> {
+async function converse(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
   const produced: ModelMessage[] = [];
   const { max_steps: maxSteps } = claim.installed.spec;
   for (let i = 0; i < maxSteps; i += 1) {
-    const step = await callModel(kernel, claim, i, produced, signal);
+    const step = await callModel(kernel, claim, i, produced);
     const { answer } = step;
     const said = assistantMessage(answer);
     if (answer.toolCalls.length === 0) {
       kernel.faults.at("before-settle");
-      kernel.sql.transaction(() => {
+      const ended = kernel.sql.transaction(() => {
         step.record();
         const messages = [...produced, said];
-        succeed(
+        return succeed(
           kernel,
           claim,
           step.facts,
@@ -51,14 +56,14 @@ async function converse(kernel: Kernel, claim: Claim, signal: AbortSignal): Prom
         );
       });
       kernel.faults.at("after-settle");
-      return;
+      return ended;
     }
     const calls = kernel.sql.transaction(() => {
       step.record();
       return sendTools(kernel, claim, i, answer.toolCalls, step.facts);
     });
     kernel.feed.changed(claim.id);
-    produced.push(said, ...(await callTools(kernel, claim, calls, signal)));
+    produced.push(said, ...(await callTools(kernel, claim, calls)));
   }
   throw new RunFailure(
     { code: "step_limit", detail: `the run made ${maxSteps} model calls without an answer` },
@@ -66,21 +71,20 @@ async function converse(kernel: Kernel, claim: Claim, signal: AbortSignal): Prom
   );
 }
 
-function conclude(kernel: Kernel, claim: Claim, failure: RunFailure): void {
+function conclude(kernel: Kernel, claim: Claim, failure: RunFailure): InvocationRow | undefined {
   const nowMs = kernel.now();
   const policy = claim.installed.spec.retry;
   const failures = claim.failures + 1;
-  kernel.sql.transaction(() => {
+  return kernel.sql.transaction(() => {
     failure.record();
-    if (!failure.retryable) {
-      giveUp(kernel, claim, "failed", failure.problem, failure.facts, nowMs);
-    } else if (failures >= policy.attempts) {
-      giveUp(kernel, claim, "dead", failure.problem, failure.facts, nowMs);
-    } else {
-      const after = failure.problem.retryAfterMs;
-      const delayMs = retryDelayMs(policy, failures, after, kernel.random());
-      retryLater(kernel, claim, failure.facts, nowMs + delayMs, nowMs);
+    if (!failure.retryable || failures >= policy.attempts) {
+      const status = failure.retryable ? "dead" : "failed";
+      return giveUp(kernel, claim, status, failure.problem, failure.facts, nowMs);
     }
+    const after = failure.problem.retryAfterMs;
+    const delayMs = retryDelayMs(policy, failures, after, kernel.random());
+    retryLater(kernel, claim, failure.facts, nowMs + delayMs, nowMs);
+    return undefined;
   });
 }
 

@@ -1,10 +1,9 @@
 import type { Clock } from "../../core/clock.ts";
-import { terminal } from "../../core/invocations/contract.ts";
 import { alarmDueMs, BEAT_MS, hasOutbox, safeAlarmMs } from "./alarm.ts";
-import { claim, dueInvocations, requeueOrphans } from "./claim.ts";
+import { dueInvocations, requeueOrphans, takeUp } from "./claim.ts";
 import { DELTA_RETENTION_MS, dropDeltas } from "./events.ts";
-import { findInvocation } from "./invocations.ts";
-import type { Claim, Kernel } from "./kernel.ts";
+import type { InvocationRow } from "./invocations.ts";
+import { current, type Claim, type Kernel } from "./kernel.ts";
 import { carry } from "./run.ts";
 
 /** How long finished work gathers before the control plane is told of it. */
@@ -55,13 +54,13 @@ export class Runner {
     this.arm();
   }
 
-  /** An attempt is over: terminal, or to be tried again. */
-  finished(id: string): void {
+  /** An attempt is over: terminal with this row, or to be tried again. */
+  finished(id: string, row: InvocationRow | undefined): void {
     const { running, open, feed } = this.#kernel;
     running.delete(id);
-    if (isTerminal(this.#kernel, id)) {
+    if (row) {
       open.count -= 1;
-      feed.ended(id);
+      feed.ended(id, row);
       this.#ledgerSoon();
     } else {
       feed.changed(id);
@@ -111,21 +110,20 @@ export class Runner {
   #dispatch(): void {
     const nowMs = this.#ports.now();
     for (const id of dueInvocations(this.#kernel, nowMs, DISPATCH_LIMIT)) {
-      const taken = claim(this.#kernel, id, nowMs);
-      if (taken) this.#start(taken);
-      else if (isTerminal(this.#kernel, id)) this.finished(id);
+      const taken = takeUp(this.#kernel, id, nowMs);
+      if (taken?.claim) this.#start(taken.claim);
+      else if (taken?.ended) this.finished(id, taken.ended);
       this.#kernel.faults.at("after-claim");
     }
   }
 
   #start(taken: Claim): void {
-    const stop = new AbortController();
-    this.#kernel.running.set(taken.id, { attempt: taken.attempt, stop });
-    void carry(this.#kernel, taken, stop.signal)
-      .catch((e: unknown) => logDefect("run.defect", e))
-      .finally(() => {
-        if (this.#kernel.running.get(taken.id)?.attempt === taken.attempt) this.finished(taken.id);
-      });
+    this.#kernel.running.set(taken.id, { attempt: taken.attempt });
+    void carry(this.#kernel, taken)
+      .then((row) => {
+        if (current(this.#kernel, taken)) this.finished(taken.id, row);
+      })
+      .catch((e: unknown) => logDefect("run.defect", e));
   }
 
   /** Told once for all that finishes within a moment. */
@@ -136,11 +134,6 @@ export class Runner {
       void this.#ports.tellLedger().catch((e: unknown) => logDefect("ledger.defect", e));
     }, LEDGER_DELAY_MS);
   }
-}
-
-export function isTerminal(kernel: Kernel, id: string): boolean {
-  const row = findInvocation(kernel.sql, id);
-  return row !== undefined && terminal(row.status);
 }
 
 export function logDefect(event: string, e: unknown): void {

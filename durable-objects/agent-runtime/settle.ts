@@ -13,8 +13,8 @@ type End = Extract<InvocationStatus, "succeeded" | "failed" | "dead" | "cancelle
 /**
  * A4: the terminal state, with everything that belongs to it, in the caller's transaction.
  *
- * @returns false when the claim was fenced out (cancelled, or another attempt runs): nothing is
- *          written then.
+ * @returns  the terminal row; undefined when the claim was fenced out (cancelled, or another attempt
+ *           runs): nothing is written then.
  */
 export function succeed(
   kernel: Kernel,
@@ -22,13 +22,14 @@ export function succeed(
   facts: readonly Fact[],
   answer: { readonly output: Output; readonly messages: readonly ModelMessage[] },
   nowMs: number,
-): boolean {
+): InvocationRow | undefined {
   const packed = pack(kernel.sql, `${claim.id}/output`, JSON.stringify(answer.output));
-  if (!end(kernel, claim, "succeeded", { output: packed, error: null }, nowMs)) return false;
+  const row = end(kernel, claim, "succeeded", { output: packed, error: null }, nowMs);
+  if (!row) return undefined;
   appendMessages(kernel.sql, { ...claim, n: claim.input.length }, answer.messages);
   const last: Fact[] = [...facts, ["message.completed", {}], ["invocation.succeeded", {}]];
   close(kernel, claim, claim.seq, last, nowMs);
-  return true;
+  return row;
 }
 
 /** The run ended without an answer: `failed` for what no retry mends, `dead` when retries are used up. */
@@ -39,16 +40,17 @@ export function giveUp(
   problem: ProblemData,
   facts: readonly Fact[],
   nowMs: number,
-): boolean {
+): InvocationRow | undefined {
   const error = JSON.stringify({ code: problem.code, detail: problem.detail });
-  if (!end(kernel, claim, status, { output: null, error }, nowMs)) return false;
+  const row = end(kernel, claim, status, { output: null, error }, nowMs);
+  if (!row) return undefined;
   const name = status === "failed" ? "invocation.failed" : "invocation.dead";
   close(kernel, claim, claim.seq, [...facts, [name, {}]], nowMs);
-  return true;
+  return row;
 }
 
 /** Cancel whatever is not terminal; what was under way is fenced out by the status. */
-export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): void {
+export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): InvocationRow {
   const lost = kernel.running.get(row.id)?.lost;
   if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost);
   kernel.sql.run(
@@ -58,8 +60,9 @@ export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): vo
     row.id,
   );
   const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id };
-  end(kernel, claim, "cancelled", { output: null, error: null }, nowMs);
+  const ended = end(kernel, claim, "cancelled", { output: null, error: null }, nowMs);
   close(kernel, claim, nextSeq(kernel.sql, row.id), [["invocation.cancelled", {}]], nowMs);
+  return ended ?? row;
 }
 
 /** Not terminal: the attempt failed and another one is due at `dueMs`. */
@@ -69,21 +72,20 @@ export function retryLater(
   facts: readonly Fact[],
   dueMs: number,
   nowMs: number,
-): boolean {
-  const changed = kernel.sql.run(
+): void {
+  const postponed = kernel.sql.one(
     `UPDATE invocation SET status = 'accepted', failures = failures + 1, due_ms = ?
-     WHERE id = ? AND attempt = ? AND status = 'running'`,
+     WHERE id = ? AND attempt = ? AND status = 'running' RETURNING 1`,
     dueMs,
     claim.id,
     claim.attempt,
   );
-  if (changed === 0) return false;
+  if (!postponed) return;
   const waiting: Fact = [
     "invocation.waiting",
     { reason: "retry", due_at: new Date(dueMs).toISOString() },
   ];
   appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
-  return true;
 }
 
 /** G2: one conditional statement decides; usage is the sum of the steps, lost sends included. */
@@ -93,15 +95,15 @@ function end(
   status: End,
   result: { readonly output: string | null; readonly error: string | null },
   nowMs: number,
-): boolean {
-  const changed = kernel.sql.run(
+): InvocationRow | undefined {
+  return kernel.sql.one<InvocationRow>(
     `UPDATE invocation SET status = ?1, output = ?2, error = ?3, completed_ms = ?4, due_ms = NULL,
        (input_tokens, output_tokens, model_calls, tool_calls, estimated, cost_micros) = (
          SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
            coalesce(sum(kind = 'model'), 0), coalesce(sum(kind = 'tool'), 0),
            coalesce(max(estimated), 0), coalesce(sum(cost_micros), 0)
          FROM step WHERE invocation_id = ?5)
-     WHERE id = ?5 AND attempt = ?6 AND completed_ms IS NULL`,
+     WHERE id = ?5 AND attempt = ?6 AND completed_ms IS NULL RETURNING *`,
     status,
     result.output,
     result.error,
@@ -109,7 +111,6 @@ function end(
     claim.id,
     claim.attempt,
   );
-  return changed > 0;
 }
 
 /** What every end shares: the last events, the ledger's outbox row, and the session's next turn. */

@@ -2,7 +2,7 @@ import type { ModelMessage, ToolCall } from "../../core/models/contract.ts";
 import { ToolFailure, type Tool, type ToolResult } from "../../core/tools/contract.ts";
 import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure } from "./failure.ts";
-import { current, type Claim, type Kernel } from "./kernel.ts";
+import { current, underWay, type Claim, type Kernel } from "./kernel.ts";
 import { findStep, finishStep, markSent, NO_COST, outputOf, toolKey } from "./steps.ts";
 
 /** A tool call that is in the journal, with its result when it has one. */
@@ -68,11 +68,12 @@ export async function callTools(
   kernel: Kernel,
   claim: Claim,
   calls: readonly SentCall[],
-  signal: AbortSignal,
 ): Promise<ModelMessage[]> {
+  const stop = new AbortController();
+  underWay(kernel, claim, stop);
   kernel.faults.at("before-tool");
   const outcomes = await Promise.allSettled(
-    calls.map((sent) => callTool(kernel, claim, sent, signal)),
+    calls.map((sent) => callTool(kernel, claim, sent, stop.signal)),
   );
   const failure = outcomes.find((outcome) => outcome.status === "rejected");
   if (failure) throw failure.reason;
