@@ -13,7 +13,7 @@ import type { Document } from "./extract-passages.ts";
 import * as say from "./extract-speech.ts";
 import { terms } from "./extract-words.ts";
 import { abortedFailure, terminalFailure } from "./failures.ts";
-import { estimateUsage } from "./usage.ts";
+import { estimateTokens, estimateUsage } from "./usage.ts";
 
 export const EXTRACT = "extract";
 
@@ -174,7 +174,7 @@ function finish(request: ModelRequest, reply: Reply): ModelAnswer {
   };
 }
 
-/** `max_output_tokens` and `stop` hold here as they do elsewhere; a token is 4 characters. */
+/** `max_output_tokens` and `stop` hold here as they do elsewhere; a token is 4 bytes. */
 function bounded(
   text: string,
   request: ModelRequest,
@@ -182,8 +182,10 @@ function bounded(
   const { max_output_tokens: limit, stop = [] } = request.parameters;
   const ends = stop.map((end) => text.indexOf(end)).filter((at) => at !== -1);
   const kept = text.slice(0, Math.min(text.length, ...ends));
-  if (limit === undefined || kept.length <= limit * 4) return { text: kept, cut: false };
-  return { text: kept.slice(0, limit * 4).toWellFormed(), cut: true };
+  if (limit === undefined || estimateTokens(kept) <= limit) return { text: kept, cut: false };
+  const bytes = new TextEncoder().encode(kept).subarray(0, limit * 4);
+  // As a stream, a character cut in half at the end is left out and not replaced.
+  return { text: new TextDecoder().decode(bytes, { stream: true }), cut: true };
 }
 
 function pieces(text: string): readonly string[] {
