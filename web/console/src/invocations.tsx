@@ -17,8 +17,8 @@ const STATUSES: readonly InvocationStatus[] = [
   "dead",
 ];
 
-/** How often the list is read again while something in it has not ended. */
-const REFRESH_MS = 3000;
+/** How often the first page is read again while somebody looks at it. */
+const REFRESH_MS = 4000;
 
 export function InvocationsScreen(props: {
   readonly agent: string;
@@ -35,13 +35,14 @@ export function InvocationsScreen(props: {
 function Invocations({ agent, status }: { readonly agent: string; readonly status: string }) {
   const query = new URLSearchParams({ agent, ...(status === "" ? {} : { status }) });
   const list = usePages<InvocationSummary>(`/v1/invocations?${query}`);
-  const { reload } = list;
-  const moving = list.data?.some((row) => row.completed_at === null) ?? false;
+  const { reload, extended } = list;
   useEffect(() => {
-    if (!moving) return undefined;
-    const timer = setInterval(reload, REFRESH_MS);
+    if (extended) return undefined;
+    const timer = setInterval(() => {
+      if (!document.hidden) reload();
+    }, REFRESH_MS);
     return () => clearInterval(timer);
-  }, [moving, reload]);
+  }, [extended, reload]);
 
   const choose = (chosen: string) =>
     navigate(`/console/agents/${agent}/invocations${chosen === "" ? "" : `?status=${chosen}`}`);
@@ -57,7 +58,7 @@ function Invocations({ agent, status }: { readonly agent: string; readonly statu
             ))}
           </select>
         </label>
-        <button type="button" onClick={reload} aria-disabled={list.loading}>
+        <button type="button" onClick={reload}>
           Refresh
         </button>
       </div>

@@ -12,20 +12,15 @@ export type Loaded<T> = {
 
 type Held<T> = {
   readonly path: string;
-  readonly round: string;
+  readonly round: number;
   readonly data?: T;
   readonly problem?: ApiProblem;
 };
 
-/**
- * `GET path`, again when it changes; answers to an earlier path are dropped.
- *
- * @param edition  Any number; another one reads the same path again.
- */
-export function useLoad<T>(path: string, edition = 0): Loaded<T> {
-  const [held, setHeld] = useState<Held<T>>({ path: "", round: "" });
-  const [reloads, setReloads] = useState(0);
-  const round = `${edition}.${reloads}`;
+/** `GET path`, again when it changes; answers to an earlier path are dropped. */
+export function useLoad<T>(path: string): Loaded<T> {
+  const [held, setHeld] = useState<Held<T>>({ path: "", round: -1 });
+  const [round, setRound] = useState(0);
   useEffect(() => {
     const leaving = new AbortController();
     const load = async (): Promise<void> => {
@@ -41,7 +36,7 @@ export function useLoad<T>(path: string, edition = 0): Loaded<T> {
     void load();
     return () => leaving.abort();
   }, [path, round]);
-  const reload = useCallback(() => setReloads((before) => before + 1), []);
+  const reload = useCallback(() => setRound((before) => before + 1), []);
   const current = held.path === path;
   return {
     data: current ? held.data : undefined,
@@ -54,6 +49,8 @@ export function useLoad<T>(path: string, edition = 0): Loaded<T> {
 export type Paged<T> = Loaded<readonly T[]> & {
   /** Fetches the next page behind what is there; absent when there is none. */
   readonly more: (() => void) | undefined;
+  /** Pages behind the first are shown; a reload goes back to the first. */
+  readonly extended: boolean;
 };
 
 type Behind<T> = {
@@ -85,6 +82,7 @@ export function usePages<T>(path: string): Paged<T> {
     ...first,
     data: first.data && [...first.data.data, ...rows],
     problem: problem ?? first.problem,
+    extended: rows.length > 0,
     more: cursor === null ? undefined : () => void fetchMore(cursor),
   };
 }

@@ -18,8 +18,8 @@ export type Place = {
   readonly environment: string;
   /** Null for a session that begins with the next input. */
   readonly session: string | null;
-  /** The last invocation known of the session: the listing, which lags, may not have it yet. */
-  readonly latest: string | null;
+  /** Invocations of the session that the listing, which lags, may not have yet. */
+  readonly known: readonly string[];
 };
 
 export type Transcript = {
@@ -38,26 +38,28 @@ export type Transcript = {
 export class OpenSession {
   readonly #place: Place;
   readonly #tell: (transcript: Transcript) => void;
-  readonly #accepted: (session: string, invocationId: string) => void;
+  readonly #accepted: (session: string, known: readonly string[]) => void;
   readonly #leaving = new AbortController();
   readonly #stopping = new Set<string>();
   /** How each turn asked here was asked, to ask it again. */
   readonly #openers = new Map<string, Opener>();
   #session: string | null;
+  #known: readonly string[];
   #transcript: Transcript;
 
   /**
    * @param tell      Called with every change, first before the constructor returns.
-   * @param accepted  Called with the session of every input that was accepted, the first one's
-   *                  being new, and its invocation.
+   * @param accepted  Called for every input that was accepted, with its session (the first input
+   *                  begins it) and all invocations known of it.
    */
   constructor(
     place: Place,
     tell: (transcript: Transcript) => void,
-    accepted: (session: string, invocationId: string) => void,
+    accepted: (session: string, known: readonly string[]) => void,
   ) {
     this.#place = place;
     this.#session = place.session;
+    this.#known = place.known;
     this.#tell = tell;
     this.#accepted = accepted;
     this.#transcript = { turns: [], loading: place.session !== null, problem: null };
@@ -66,7 +68,7 @@ export class OpenSession {
   }
 
   /** Is this the session of that address, also when it had no id at first? */
-  stands({ agent, environment, session }: Omit<Place, "latest">): boolean {
+  stands({ agent, environment, session }: Omit<Place, "known">): boolean {
     const mine = this.#place;
     return mine.agent === agent && mine.environment === environment && this.#session === session;
   }
@@ -140,7 +142,8 @@ export class OpenSession {
     if (event.event !== "invocation.accepted" || this.#leaving.signal.aborted) return;
     const id = textOf(event.data["invocation_id"]);
     this.#session = textOf(event.data["session_id"]);
-    this.#accepted(this.#session, id);
+    this.#known = [...this.#known, id].slice(-TURNS_SHOWN);
+    this.#accepted(this.#session, this.#known);
     if (this.#stopping.delete(key)) void this.#cancel(key, id); // S2
   }
 
@@ -177,11 +180,10 @@ async function readTurns(
   place: Place & { readonly session: string },
   signal: AbortSignal,
 ): Promise<Turn[]> {
-  const { agent, session, latest } = place;
+  const { agent, session, known } = place;
   const query = new URLSearchParams({ agent, session, limit: String(TURNS_SHOWN) });
   const page = await askJson<Page<InvocationSummary>>(`/v1/invocations?${query}`, { signal });
-  const ids = new Set(page.data.map(({ id }) => id));
-  if (latest !== null) ids.add(latest);
+  const ids = new Set([...page.data.map(({ id }) => id), ...known]);
   const reads = [...ids].map((id) => askJson<Invocation>(`/v1/invocations/${id}`, { signal }));
   const invocations = await Promise.all(reads);
   return invocations

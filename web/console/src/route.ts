@@ -26,7 +26,7 @@ export function parseRoute(address: string): Route {
 }
 
 /** What an entry of the history remembers over a reload: ids alone, never content. */
-type Remembered = { readonly latest: string };
+type Remembered = { readonly invocations: readonly string[] };
 
 /** Go to an address of the console without loading the page again. */
 export function navigate(address: string, how: { readonly replace?: Remembered } = {}): void {
@@ -44,9 +44,9 @@ export function useAddress(): string {
   return useSyncExternalStore(listen, () => location.pathname + location.search);
 }
 
-/** The invocation last accepted on this entry of the history. */
-export function latestInvocation(): string | null {
+/** The invocations accepted on this entry of the history, oldest first. */
+export function rememberedInvocations(): readonly string[] {
   // Only `navigate` writes it; another release of the page may have written another form.
   const state = history.state as Partial<Remembered> | null;
-  return typeof state?.latest === "string" ? state.latest : null;
+  return Array.isArray(state?.invocations) ? state.invocations : [];
 }

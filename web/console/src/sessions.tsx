@@ -3,7 +3,7 @@ import type { Invocation, InvocationSummary } from "../../../core/invocations/co
 import { askJson } from "./api.ts";
 import { useLoad } from "./load.ts";
 import { Link, ProblemNote, When } from "./parts.tsx";
-import { askedIn } from "./turn.ts";
+import { askedIn, type Turn } from "./turn.ts";
 import type { Page } from "./wire.ts";
 
 /** Sessions whose first input is read to name them; older ones go by their time. */
@@ -16,23 +16,33 @@ type Summary = {
   readonly turns: number;
 };
 
+/** How far the listing may lag behind the end of an invocation; then it is read again. */
+const LAG_MS = 1500;
+
 /** The agent's latest sessions, folded from its latest invocations: there is no listing of them. */
 export function Sessions(props: {
   readonly agent: string;
   readonly environment: string;
   readonly current: string | null;
-  /** Grows when a turn has ended, which is when the list changes. */
-  readonly settled: number;
+  readonly turns: readonly Turn[];
   readonly address: (session: string | null) => string;
 }) {
-  const { agent, environment, current, settled } = props;
+  const { agent, environment, current, turns } = props;
   const query = new URLSearchParams({ agent, limit: "100" });
-  const listing = useLoad<Page<InvocationSummary>>(`/v1/invocations?${query}`, settled);
+  const listing = useLoad<Page<InvocationSummary>>(`/v1/invocations?${query}`);
+  const { reload } = listing;
+  const settled = turns.filter((turn) => turn.invocation !== null).length;
+  useEffect(() => {
+    if (settled === 0) return undefined;
+    const timer = setTimeout(reload, LAG_MS);
+    return () => clearTimeout(timer);
+  }, [settled, reload]);
   // Open for the session it was opened at: choosing another one closes it.
   const [openedAt, setOpenedAt] = useState<string | null>();
   const opened = openedAt === current;
-  const sessions = summarize(listing.data?.data ?? [], environment);
-  const names = useNames(sessions.slice(0, NAMED));
+  const listed = summarize(listing.data?.data ?? [], environment);
+  const names = useNames(listed.slice(0, NAMED));
+  const here = current !== null && !listed.some(({ id }) => id === current) ? turns[0] : undefined;
   return (
     <aside className="sessions" aria-label="Sessions">
       <div className="sessions-head">
@@ -51,12 +61,18 @@ export function Sessions(props: {
         </Link>
       </div>
       <div id="session-list" className={opened ? "is-open" : undefined}>
-        {listing.problem ? (
-          <ProblemNote problem={listing.problem} onRetry={listing.reload} />
-        ) : null}
-        {listing.data && sessions.length === 0 ? <p className="note">None yet.</p> : null}
+        {listing.problem ? <ProblemNote problem={listing.problem} onRetry={reload} /> : null}
+        {listing.data && listed.length === 0 && !here ? <p className="note">None yet.</p> : null}
         <ul>
-          {sessions.map((session) => (
+          {here && current !== null ? (
+            <li>
+              <Link to={props.address(current)} current="true">
+                <span className="name">{here.asked}</span>
+                <span className="when">now</span>
+              </Link>
+            </li>
+          ) : null}
+          {listed.map((session) => (
             <li key={session.id}>
               <Link
                 to={props.address(session.id)}

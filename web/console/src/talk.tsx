@@ -47,8 +47,8 @@ function Talk(props: {
 }) {
   const { agent, environment, session } = props;
   const accepted = useCallback(
-    (id: string, latest: string) =>
-      navigate(talkAddress(agent.slug, environment, id), { replace: { latest } }),
+    (id: string, known: readonly string[]) =>
+      navigate(talkAddress(agent.slug, environment, id), { replace: { invocations: known } }),
     [agent.slug, environment],
   );
   const transcript = useTranscript({ agent: agent.slug, environment, session }, accepted);
@@ -60,7 +60,7 @@ function Talk(props: {
         agent={agent.slug}
         environment={environment}
         current={session}
-        settled={turns.filter((turn) => turn.invocation?.completed_at).length}
+        turns={turns}
         address={(id) => talkAddress(agent.slug, environment, id)}
       />
       <section className="stage" aria-label={`Session with ${agent.name}`}>

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { latestInvocation } from "./route.ts";
+import { rememberedInvocations } from "./route.ts";
 import { OpenSession, type Place, type Transcript } from "./open-session.ts";
 
 export type TranscriptHandle = Transcript & {
@@ -15,12 +15,12 @@ const EMPTY: Transcript = { turns: [], loading: false, problem: null };
 /**
  * The session of an address, opened when the address changes and left with the screen.
  *
- * @param accepted  Told of each accepted input's session, which belongs into the address, and
- *                  invocation.
+ * @param accepted  Told of the session, which belongs into the address, and of its invocations
+ *                  that are known here, whenever an input was accepted.
  */
 export function useTranscript(
-  place: Omit<Place, "latest">,
-  accepted: (session: string, invocationId: string) => void,
+  place: Omit<Place, "known">,
+  accepted: (session: string, known: readonly string[]) => void,
 ): TranscriptHandle {
   const [transcript, setTranscript] = useState(EMPTY);
   const [opened, setOpened] = useState(0);
@@ -32,7 +32,7 @@ export function useTranscript(
     if (open.current?.stands(asked)) return;
     open.current?.leave();
     open.current = new OpenSession(
-      { ...asked, latest: latestInvocation() },
+      { ...asked, known: rememberedInvocations() },
       setTranscript,
       accepted,
     );
