@@ -28,7 +28,7 @@ const expected = (what: string) =>
   );
 
 /** Well-formed, and refused by the rules this module adds (see its head). */
-const ADDED_RULES = ["y_object_escaped_null_in_key.json", "y_string_null_escape.json"];
+const ADDED_RULES = new Set(["y_object_escaped_null_in_key.json", "y_string_null_escape.json"]);
 
 describe("JSONTestSuite", () => {
   it("is all there", () => {
@@ -44,7 +44,7 @@ describe("JSONTestSuite", () => {
     "%s: its value, or a refusal by a rule we document",
     (name, bytes) => {
       const whole = { value: JSON.parse(new TextDecoder().decode(bytes)) };
-      expect(outcome(bytes)).toEqual(ADDED_RULES.includes(name) ? MALFORMED : whole);
+      expect(outcome(bytes)).toEqual(ADDED_RULES.has(name) ? MALFORMED : whole);
     },
   );
 

@@ -26,7 +26,7 @@ it("G10: an entry is as old as the start of its read, not as its end", async () 
 it("asks once for however many want the same at once", async () => {
   const cache = new ReadCache<Row>(5000, 10);
   const { open, read } = slowReads();
-  const all = Array.from({ length: 50 }, () => cache.get("key", 1000, read));
+  const all = Array.from({ length: 50 }, async () => cache.get("key", 1000, read));
   expect(open).toHaveLength(1);
   open[0]?.end({ n: 1 });
   expect(await Promise.all(all)).toEqual(all.map(() => ({ n: 1 })));
