@@ -1,8 +1,14 @@
 import type { ModelAnswer, ModelRequest } from "./contract.ts";
 import { brokenAnswer } from "./failures.ts";
-import { argumentsText, finishAnswer, list, record, textOf, type RawCall } from "./chat-wire.ts";
-
-const MOST_CALLS = 128;
+import {
+  MOST_CALLS,
+  argumentsText,
+  finishAnswer,
+  list,
+  record,
+  textOf,
+  type RawCall,
+} from "./chat-wire.ts";
 
 /** The chunks of one streamed answer, put together. */
 export type Assembly = {

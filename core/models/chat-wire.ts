@@ -14,6 +14,10 @@ import type { Fetch, ModelAnswer, ModelMessage, ModelRequest, ToolCall } from ".
 import { brokenAnswer } from "./failures.ts";
 import { estimateUsage, reportedUsage } from "./usage.ts";
 
+/** Most tool calls of one answer. */
+export const MOST_CALLS = 128;
+const MOST_NAME = 200;
+
 /** One provider as an adapter needs it. */
 export type ProviderAccess = {
   /** `https://api.openai.com/v1` or any compatible one; `/chat/completions` is added. */
@@ -100,7 +104,9 @@ export function finishAnswer(request: ModelRequest, raw: RawAnswer): ModelAnswer
       reportedUsage(usage?.prompt_tokens, usage?.completion_tokens) ??
       estimateUsage(request, text, toolCalls),
     model:
-      typeof raw.model === "string" && raw.model !== "" ? raw.model.slice(0, 200) : request.model,
+      typeof raw.model === "string" && raw.model !== ""
+        ? raw.model.slice(0, MOST_NAME).toWellFormed()
+        : request.model,
   };
 }
 
@@ -133,13 +139,16 @@ export function argumentsText(value: unknown): string {
   return value === undefined || value === null ? "" : JSON.stringify(value);
 }
 
+/** @throws ModelFailure  when there are so many that no model can have meant it. */
 function settleCalls(raw: readonly RawCall[]): readonly ToolCall[] {
+  if (raw.length > MOST_CALLS) throw brokenAnswer("sent too many tool calls");
   const seen = new Set<string>();
   return raw.map((call, n) => {
-    let id = call.id.slice(0, 200).toWellFormed();
+    let id = call.id.slice(0, MOST_NAME).toWellFormed();
     while (id === "" || seen.has(id)) id = `call_${n}_${seen.size}${id === "" ? "" : "x"}`;
     seen.add(id);
-    return { id, name: call.name.toWellFormed(), arguments: call.arguments.toWellFormed() };
+    const name = call.name.slice(0, MOST_NAME).toWellFormed();
+    return { id, name, arguments: call.arguments.toWellFormed() };
   });
 }
 

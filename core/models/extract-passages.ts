@@ -1,5 +1,5 @@
 /** Where a sentence comes from, as a citation names it. */
-export type Origin = "knowledge" | "instructions" | "conversation";
+type Origin = "knowledge" | "instructions" | "conversation";
 
 /** Text that may be quoted. */
 export type Document = {

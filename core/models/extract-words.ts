@@ -65,7 +65,7 @@ const ENDINGS: readonly (readonly [ending: string, shortest: number])[] = [
 ];
 
 /** A light stem: `deliver`, `delivery`, `delivered` and `deliveries` meet; no dictionary. */
-export function stem(word: string): string {
+function stem(word: string): string {
   if (word.length > LONGEST_WORD) return word.slice(0, LONGEST_WORD);
   if (!/^[a-z]+$/.test(word)) return word;
   let root =

@@ -3,7 +3,7 @@
  *
  * @source WHATWG HTML, "Server-sent events", interpreting an event stream; `id` and `retry` unused.
  */
-export type ServerEvent = { readonly event: string; readonly data: string };
+type ServerEvent = { readonly event: string; readonly data: string };
 
 /** Takes text as it arrives, cut anywhere; gives the events that text completes. */
 export type EventParser = (text: string) => readonly ServerEvent[];

@@ -75,7 +75,7 @@ function checkTemplate(
   const places = template.names
     .filter((name) => !Object.hasOwn(declared, name) || !needed.includes(name))
     .map((name) => ({ pointer, detail: `{${name}} is no required property of input_schema` }));
-  const probe = template.fill(Object.fromEntries(template.names.map((name) => [name, "x"])));
+  const probe = template.expand(Object.fromEntries(template.names.map((name) => [name, "x"])));
   const checked = probe instanceof URL ? checkUrl(probe, rule) : undefined;
   if (checked instanceof Problem) places.push({ pointer, detail: checked.data.detail });
   return places;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Name of a tool as models see it. */
-export const ToolName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/);
+const ToolName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/);
 
 /** A JSON Schema document (2020-12 subset); `$ref` to elsewhere is refused at publish. */
 export const JsonSchema = z.record(z.string(), z.json());

@@ -49,7 +49,7 @@ function requestOf(
   args: Arguments,
   idempotencyKey: string,
 ): Prepared | ToolResult {
-  const url = template.fill(args);
+  const url = template.expand(args);
   if (!(url instanceof URL)) return refusedArguments([url]);
   const rest = Object.entries(args).filter(([key]) => !template.names.includes(key));
   const headers = new Headers(spec.headers);

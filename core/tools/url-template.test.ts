@@ -9,7 +9,7 @@ function template(text: string): UrlTemplate {
 }
 
 function filled(text: string, values: Readonly<Record<string, unknown>>): string {
-  const url = template(text).fill(values);
+  const url = template(text).expand(values);
   return url instanceof URL ? url.href : `refused: ${url.pointer} ${url.detail}`;
 }
 
@@ -65,11 +65,12 @@ describe("a URL template", () => {
     "//evil.example/",
     ":80",
   ])("an argument %j stays within its segment", (id) => {
-    const result = template("https://a.example/v1/{id}").fill({ id });
-    if (!(result instanceof URL)) return expect(result.pointer).toBe("/id");
-    expect(result.origin).toBe("https://a.example");
-    expect(result.pathname).toMatch(/^\/v1\/[^/]+$/);
-    expect([result.search, result.hash, result.username]).toEqual(["", "", ""]);
+    const result = template("https://a.example/v1/{id}").expand({ id });
+    const kept =
+      result instanceof URL
+        ? /^https:\/\/a\.example\/v1\/[^/?#]+$/.test(result.href)
+        : result.pointer === "/id";
+    expect(kept).toBe(true);
   });
 
   it("refuses what would drop the segment it stands in", () => {
@@ -92,13 +93,12 @@ describe("a URL template", () => {
     const parsed = template("https://a.example/v1/{id}/items?q={q}");
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (id, q) => {
-        const url = parsed.fill({ id, q });
-        if (!(url instanceof URL)) return;
-        expect(url.origin).toBe("https://a.example");
-        expect(url.pathname.split("/")).toHaveLength(4);
-        expect(url.pathname.endsWith("/items")).toBe(true);
-        expect([...url.searchParams.keys()]).toEqual(["q"]);
-        expect(url.searchParams.get("q")).toBe(q.toWellFormed());
+        const url = parsed.expand({ id, q });
+        const kept =
+          !(url instanceof URL) ||
+          (/^https:\/\/a\.example\/v1\/[^/]+\/items\?q=[^&#]*$/.test(url.href) &&
+            url.searchParams.get("q") === q.toWellFormed());
+        expect(kept).toBe(true);
       }),
       { numRuns: 500 },
     );

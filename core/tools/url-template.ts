@@ -8,7 +8,7 @@ export type UrlTemplate = {
    * The URL with these values in it, or what is wrong with them. A value can fill a place and do no
    * more: it cannot reach the host, open another path segment or drop the one it stands in.
    */
-  fill(values: Readonly<Record<string, unknown>>): URL | ProblemPlace;
+  expand(values: Readonly<Record<string, unknown>>): URL | ProblemPlace;
 };
 
 const NAME = /\{([A-Za-z_][A-Za-z0-9_-]{0,63})\}/g;
@@ -33,7 +33,7 @@ export function parseTemplate(text: string): UrlTemplate | string {
 
   return {
     names,
-    fill(values) {
+    expand(values) {
       const filled = new Map<string, string>();
       for (const name of names) {
         const value = Object.hasOwn(values, name) ? written(values[name]) : undefined;
