@@ -17,14 +17,23 @@ import { ensureTag, findObjectByTag } from "../runtime-objects/store.ts";
 import { publishDraft } from "../versions/store.ts";
 import { RESEND_MS, acknowledgeOutbox, dueOutbox } from "./outbox.ts";
 import type { TenantScope } from "./scope.ts";
-import { FIRST_PAGE, NOON, newAgent, newTenant, type Open, PORTS, refusal } from "./suite-world.ts";
+import {
+  FIRST_PAGE,
+  NOON,
+  newAgent,
+  newTenant,
+  type Open,
+  PORTS,
+  refusal,
+  missing,
+} from "./suite-world.ts";
 
 const noPrice = () => undefined;
 const seal = async (_of: unknown, text: string) => `sealed:${text}`;
 
 async function begun(scope: TenantScope, id: string) {
   const build = await beginBuilding(scope, id, NOON);
-  return build ?? expect.fail("nothing to build");
+  return build ?? missing("a build");
 }
 
 /** Begun, and its release made for the one replica. */
@@ -194,7 +203,7 @@ export function deploymentCases(open: Open): void {
       const builds = new Map<number, Build>();
       for (const i of begins) builds.set(i, (await built(scope, ids[i] ?? "")).build);
       const swap = async (i: number): Promise<void> => {
-        const build = builds.get(i) ?? expect.fail("not begun");
+        const build = builds.get(i) ?? missing("a build");
         if ((await finishLive(scope, build, NOON)) !== "behind") return;
         await finishLive(scope, (await built(scope, build.deployment.id)).build, NOON);
       };

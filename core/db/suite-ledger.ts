@@ -14,7 +14,7 @@ type Part = Partial<LedgerEntry["invocation"]> & {
 };
 
 /** A finished invocation with `calls` model calls of 10 and 5 tokens and 7 micro-USD each. */
-function entry(agentId: string, part: Part = {}): LedgerEntry {
+export function ledgerEntry(agentId: string, part: Part = {}): LedgerEntry {
   const { calls = 1, atMs = NOON, ...over } = part;
   const id = over.id ?? newId("invocation", atMs);
   const usage = Array.from({ length: calls }, (_, i) => ({
@@ -54,7 +54,7 @@ export function ledgerCases(open: Open): void {
       const { scope } = await newTenant(open());
       const agentId = newId("agent", NOON);
       const entries = Array.from({ length: 100 }, (_, i) =>
-        entry(agentId, { calls: 3, atMs: NOON + i }),
+        ledgerEntry(agentId, { calls: 3, atMs: NOON + i }),
       );
       await upsertLedger(scope, entries);
       await upsertLedger(scope, entries);
@@ -80,12 +80,12 @@ export function ledgerCases(open: Open): void {
     it("never rewrites what is terminal, and completes what was not", async () => {
       const { scope } = await newTenant(open());
       const agentId = newId("agent", NOON);
-      const open1 = entry(agentId, { status: "running", completed_at: null, calls: 0 });
+      const open1 = ledgerEntry(agentId, { status: "running", completed_at: null, calls: 0 });
       const { id } = open1.invocation;
       await upsertLedger(scope, [open1]);
       const error = { code: "model_failed", detail: "no answer" };
-      await upsertLedger(scope, [entry(agentId, { id, status: "failed", error })]);
-      await upsertLedger(scope, [entry(agentId, { id, status: "succeeded" })]);
+      await upsertLedger(scope, [ledgerEntry(agentId, { id, status: "failed", error })]);
+      await upsertLedger(scope, [ledgerEntry(agentId, { id, status: "succeeded" })]);
       const { data } = await listInvocations(scope, FIRST_PAGE);
       expect(data).toMatchObject([{ id, status: "failed", error }]);
     });
@@ -93,7 +93,9 @@ export function ledgerCases(open: Open): void {
     it("F204: 25 invocations in pages of ten: 10, 10, 5, newest first", async () => {
       const { scope } = await newTenant(open());
       const agentId = newId("agent", NOON);
-      const entries = Array.from({ length: 25 }, (_, i) => entry(agentId, { atMs: NOON + i }));
+      const entries = Array.from({ length: 25 }, (_, i) =>
+        ledgerEntry(agentId, { atMs: NOON + i }),
+      );
       await upsertLedger(scope, entries);
       const pages: string[][] = [];
       let cursor: string | undefined;
@@ -109,9 +111,9 @@ export function ledgerCases(open: Open): void {
     it("filters by agent, status, session and time", async () => {
       const { scope } = await newTenant(open());
       const { agent } = await newAgent(scope);
-      const old = entry(agent.id, { atMs: NOON - DAY_MS, status: "failed" });
-      const recent = entry(agent.id);
-      const other = entry(newId("agent", NOON), { agent: "other" });
+      const old = ledgerEntry(agent.id, { atMs: NOON - DAY_MS, status: "failed" });
+      const recent = ledgerEntry(agent.id);
+      const other = ledgerEntry(newId("agent", NOON), { agent: "other" });
       await upsertLedger(scope, [old, recent, other]);
       const ids = async (filter: object) =>
         (await listInvocations(scope, { limit: 25, ...filter })).data.map(({ id }) => id);
@@ -127,8 +129,8 @@ export function ledgerCases(open: Open): void {
       const { scope } = await newTenant(open());
       const agentId = newId("agent", NOON);
       await upsertLedger(scope, [
-        entry(agentId, { atMs: NOON - DAY_MS, calls: 2 }),
-        entry(agentId, { calls: 1 }),
+        ledgerEntry(agentId, { atMs: NOON - DAY_MS, calls: 2 }),
+        ledgerEntry(agentId, { calls: 1 }),
       ]);
       const days = await usageTotals(scope, { by: "day" });
       expect(days.map(({ key, cost_micros }) => [key, cost_micros])).toEqual([
@@ -148,7 +150,7 @@ export function ledgerCases(open: Open): void {
       const agentId = newId("agent", NOON);
       await upsertLedger(
         scope,
-        [0, 1, 2].map((i) => entry(agentId, { calls: 3, atMs: NOON + i })),
+        [0, 1, 2].map((i) => ledgerEntry(agentId, { calls: 3, atMs: NOON + i })),
       );
       const seen: string[] = [];
       let cursor: string | undefined;
@@ -167,12 +169,12 @@ export function ledgerCases(open: Open): void {
       const acme = (await newTenant(open())).scope;
       const globex = (await newTenant(open())).scope;
       const agentId = newId("agent", NOON);
-      const same = entry(agentId, { calls: 2 });
+      const same = ledgerEntry(agentId, { calls: 2 });
       await upsertLedger(acme, [same]);
       expect((await listInvocations(globex, FIRST_PAGE)).data).toEqual([]);
       expect((await listUsage(globex, FIRST_PAGE)).data).toEqual([]);
       const { id } = same.invocation;
-      await upsertLedger(globex, [entry(agentId, { id, calls: 1, status: "failed" })]);
+      await upsertLedger(globex, [ledgerEntry(agentId, { id, calls: 1, status: "failed" })]);
       expect((await listInvocations(acme, FIRST_PAGE)).data).toMatchObject([
         { status: "succeeded" },
       ]);

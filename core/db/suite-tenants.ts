@@ -34,11 +34,12 @@ import {
   principalOf,
   race,
   refusal,
+  missing,
 } from "./suite-world.ts";
 
 /** The claim of an answer that must be `new`. */
 function claimOf(claimed: Claimed | undefined): Claim {
-  return claimed?.state === "new" ? claimed.claim : expect.fail("not claimed");
+  return claimed?.state === "new" ? claimed.claim : missing("a claim");
 }
 
 export function tenantCases(open: Open): void {

@@ -1,5 +1,4 @@
 /** What the cases of the suite start from. */
-import { expect } from "vitest";
 import { createAgent } from "../agents/store.ts";
 import { newId } from "../ids.ts";
 import type { Principal } from "../principals/contract.ts";
@@ -44,10 +43,15 @@ export async function newAgent(scope: TenantScope, slug = "support") {
   return { agent, version };
 }
 
+/** Ends a test that lacks what it goes on from. */
+export function missing(what: string): never {
+  throw new Error(`there is no ${what.replace(/^an? /, "")}`);
+}
+
 /** The code a promise is refused with; fails when it is not refused, or by a defect. */
 export async function refusal(promise: Promise<unknown>): Promise<ProblemCode> {
   const [result] = await Promise.allSettled([promise]);
-  if (result.status === "fulfilled") return expect.fail("was not refused");
+  if (result.status === "fulfilled") return missing("a refusal");
   if (result.reason instanceof Problem) return result.reason.code;
   throw result.reason;
 }

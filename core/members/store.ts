@@ -29,9 +29,13 @@ export async function listMembers(scope: TenantScope, page: PageQuery): Promise<
     )
     .orderBy(asc(member.id))
     .limit(page.limit + 1);
-  const members = rows.map(({ createdAtMs, ...rest }) => ({
-    ...rest,
-    created_at: rfc3339(createdAtMs),
+  const members = rows.map((row) => ({
+    id: row.id,
+    user_id: row.user_id,
+    email: row.email,
+    name: row.name,
+    role: row.role,
+    created_at: rfc3339(row.createdAtMs),
   }));
   return pageOf(members, page.limit, (row) => row.id);
 }

@@ -1,0 +1,32 @@
+/** A tenant with at least one row in every table, for tests that walk the tables. */
+import { createConsoleSession } from "../console-sessions/store.ts";
+import { beginBuilding, createDeployment, finishLive } from "../deployments/store.ts";
+import { claimKey } from "../idempotency/store.ts";
+import { newId } from "../ids.ts";
+import { upsertLedger } from "../invocations/store.ts";
+import { createProvider } from "../providers/store.ts";
+import { buildRelease } from "../releases/store.ts";
+import { createTicket } from "../tickets/store.ts";
+import type { PlatformScope } from "./scope.ts";
+import { ledgerEntry } from "./suite-ledger.ts";
+import { NOON, missing, newAgent, newTenant, principalOf } from "./suite-world.ts";
+
+export async function furnishedTenant(platform: PlatformScope) {
+  const made = await newTenant(platform);
+  const { scope, key } = made;
+  const { agent } = await newAgent(scope);
+  const body = { slug: "p", kind: "openai", base_url: "https://p.test", api_key: "k" } as const;
+  await createProvider(scope, body, async () => "sealed", NOON);
+  const wish = { version: 1, environment: "prod" };
+  const { deployment } = await createDeployment(scope, agent.id, wish, NOON);
+  const build = (await beginBuilding(scope, deployment.id, NOON)) ?? missing("a build");
+  await buildRelease(scope, build, 0, () => undefined, NOON);
+  await finishLive(scope, build, NOON);
+  await upsertLedger(scope, [ledgerEntry(agent.id)]);
+  await createConsoleSession(scope, key.id, NOON);
+  const binding = { agentId: agent.id, environment: "prod", principal: principalOf(scope) };
+  await createTicket(scope, binding, NOON);
+  const subject = { principal: key.id, route: "POST /x", fingerprint: "f" };
+  await claimKey(scope, { ...subject, key: newId("request", NOON) }, NOON);
+  return { ...made, agent };
+}
