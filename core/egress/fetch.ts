@@ -32,11 +32,6 @@ export function egressFetch(fetch: Fetch, rule: EgressRule, caps: EgressCaps = {
   };
 }
 
-/** Drop an answer unread. Never fails: the far side may be gone already. */
-export async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => undefined);
-}
-
 async function capped(response: Response, maxBytes: number): Promise<Response> {
   if (response.body === null || maxBytes === Number.POSITIVE_INFINITY) return response;
   const declared = declaredBytes(response.headers);
@@ -50,6 +45,11 @@ async function capped(response: Response, maxBytes: number): Promise<Response> {
     statusText: response.statusText,
     headers: response.headers,
   });
+}
+
+/** Never fails: the far side may be gone already. */
+async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
 }
 
 /** The true size when the headers give it away: a compressed body may grow without bound. */

@@ -13,7 +13,6 @@ const SOURCE = { knowledge: [{ title: "T", text: "A zebra." }], providers: [PROV
 
 function ports(seen: string[]): ModelPorts {
   return {
-    rule: { allow: [], ownHosts: [] },
     openKey: (provider) => `key of ${provider.slug}`,
     fetch: async (target, init) => {
       seen.push(`${String(target)} ${new Headers(init?.headers).get("authorization")}`);

@@ -1,7 +1,5 @@
 import type { KnowledgeItem } from "../agents/spec.ts";
 import type { ReleaseProvider } from "../deployments/release.ts";
-import type { EgressRule } from "../egress/contract.ts";
-import { egressFetch } from "../egress/fetch.ts";
 import { createChatCodec } from "./chat-codec.ts";
 import type { ProviderAccess } from "./chat-wire.ts";
 import type { Fetch, Model } from "./contract.ts";
@@ -11,9 +9,6 @@ import { terminalFailure } from "./failures.ts";
 /** Provider of the models that are built in; no tenant's provider can take this slug. */
 export const LOCAL = "local";
 
-/** Largest plain answer and largest stream of a provider, in bytes. */
-const CAPS = { maxBytes: 4 * 1024 * 1024, maxStreamBytes: 16 * 1024 * 1024 };
-
 /** What a model reference is resolved against: a release, or a draft about to be published. */
 export type ModelSource = {
   readonly knowledge: readonly KnowledgeItem[];
@@ -21,9 +16,8 @@ export type ModelSource = {
 };
 
 export type ModelPorts = {
-  /** The global `fetch`; it is put behind the egress rule here. */
+  /** `fetch` behind the egress rule (core/egress/fetch.ts). */
   readonly fetch: Fetch;
-  readonly rule: EgressRule;
   /** The provider's key in clear. Called once per model, at its first use. */
   readonly openKey: (provider: ReleaseProvider) => string | null;
   /** How a provider is spoken to: the codec unless said otherwise (DECISIONS 37). */
@@ -44,7 +38,7 @@ export function resolveModel(ref: string, source: ModelSource, ports: ModelPorts
   return connect({
     baseUrl: provider.baseUrl,
     apiKey: ports.openKey(provider),
-    fetch: egressFetch(ports.fetch, ports.rule, CAPS),
+    fetch: ports.fetch,
   });
 }
 

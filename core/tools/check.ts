@@ -1,10 +1,11 @@
 import type { z } from "zod";
-import { checkUrl } from "../egress/check.ts";
-import type { EgressRule } from "../egress/contract.ts";
-import { Problem, type ProblemPlace } from "../problem.ts";
+import type { ProblemPlace } from "../problem.ts";
 import type { HttpTool, ToolSpec } from "./contract.ts";
 import { checkSchema, under } from "./schema.ts";
 import { parseTemplate } from "./url-template.ts";
+
+/** Why the egress rule refuses a URL, or `undefined` (core/egress/check.ts). */
+type RefusedUrl = (url: string) => string | undefined;
 
 /** Fields of a request that are the connection's, or ours. */
 const RESERVED_HEADERS = new Set([
@@ -29,7 +30,7 @@ const RESERVED_HEADERS = new Set([
  */
 export function checkTools(
   tools: readonly ToolSpec[],
-  rule: EgressRule,
+  refusedUrl: RefusedUrl,
   pointer = "/tools",
 ): readonly ProblemPlace[] {
   const names = new Set<string>();
@@ -39,19 +40,19 @@ export function checkTools(
     names.add(tool.name);
     return [
       ...(twice ? [{ pointer: `${at}/name`, detail: "two tools have this name" }] : []),
-      ...(tool.kind === "http" ? checkHttp(tool, rule, at) : []),
+      ...(tool.kind === "http" ? checkHttp(tool, refusedUrl, at) : []),
     ];
   });
 }
 
 function checkHttp(
   tool: z.infer<typeof HttpTool>,
-  rule: EgressRule,
+  refusedUrl: RefusedUrl,
   at: string,
 ): readonly ProblemPlace[] {
   return [
     ...checkSchema(tool.input_schema, `${at}/input_schema`),
-    ...checkTemplate(tool, rule, at),
+    ...checkTemplate(tool, refusedUrl, at),
     ...Object.entries(tool.headers).flatMap(([name, value]) => {
       const pointer = under(`${at}/headers`, name);
       if (RESERVED_HEADERS.has(name.toLowerCase())) return [{ pointer, detail: "is set by Berth" }];
@@ -63,7 +64,7 @@ function checkHttp(
 
 function checkTemplate(
   tool: z.infer<typeof HttpTool>,
-  rule: EgressRule,
+  refusedUrl: RefusedUrl,
   at: string,
 ): readonly ProblemPlace[] {
   const pointer = `${at}/url`;
@@ -76,7 +77,7 @@ function checkTemplate(
     .filter((name) => !Object.hasOwn(declared, name) || !needed.includes(name))
     .map((name) => ({ pointer, detail: `{${name}} is no required property of input_schema` }));
   const probe = template.expand(Object.fromEntries(template.names.map((name) => [name, "x"])));
-  const checked = probe instanceof URL ? checkUrl(probe, rule) : undefined;
-  if (checked instanceof Problem) places.push({ pointer, detail: checked.data.detail });
+  const refused = probe instanceof URL ? refusedUrl(probe.href) : undefined;
+  if (refused !== undefined) places.push({ pointer, detail: refused });
   return places;
 }

@@ -1,8 +1,7 @@
 import type { z } from "zod";
-import { readText, type BodyText } from "../egress/body.ts";
 import { EgressFailure } from "../egress/contract.ts";
-import { discard } from "../egress/fetch.ts";
 import type { Fetch } from "../models/contract.ts";
+import { discard, readText } from "./answer-text.ts";
 import { ToolFailure, type HttpTool, type Tool, type ToolResult } from "./contract.ts";
 import { failed, refusedArguments } from "./refusal.ts";
 import { checkArguments } from "./schema.ts";
@@ -117,7 +116,7 @@ async function resultOf(response: Response, signal: AbortSignal): Promise<ToolRe
       `HTTP ${response.status}: the answer is ${type.slice(0, 80)}, which is not text.`,
     );
   }
-  const { text, cut }: BodyText = await readText(response, MOST_BYTES, signal);
+  const { text, cut } = await readText(response, MOST_BYTES, signal);
   if (text.includes("\u0000")) return failed(`HTTP ${response.status}: the answer is not text.`);
   if (cut) return failed(`The answer is larger than 1 MiB and was cut. It begins:\n${shown(text)}`);
   if (!response.ok)

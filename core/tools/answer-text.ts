@@ -1,7 +1,7 @@
-import { EgressFailure } from "./contract.ts";
+import { EgressFailure } from "../egress/contract.ts";
 
 /** Text of an answer; `cut` when there was more of it than was wanted. */
-export type BodyText = { readonly text: string; readonly cut: boolean };
+type AnswerText = { readonly text: string; readonly cut: boolean };
 
 /**
  * Read at most `maxBytes` of an answer as UTF-8 and drop the rest unread.
@@ -12,7 +12,7 @@ export async function readText(
   response: Response,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<BodyText> {
+): Promise<AnswerText> {
   if (response.body === null) return { text: "", cut: false };
   const reader = response.body.getReader();
   const stop = (): void => void reader.cancel(signal.reason).catch(() => undefined);
@@ -36,4 +36,9 @@ export async function readText(
     signal.removeEventListener("abort", stop);
     stop();
   }
+}
+
+/** Drop an answer unread. Never fails: the far side may be gone already. */
+export async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
 }
