@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from "react";
+import type { Page } from "../../../core/page.ts";
 import { ApiProblem, askJson } from "./api.ts";
-import type { Page } from "./wire.ts";
 
 export type Loaded<T> = {
   /** The last answer; stays while it is asked for again. */

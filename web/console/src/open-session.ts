@@ -3,12 +3,12 @@ import type {
   InvocationEvent,
   InvocationSummary,
 } from "../../../core/invocations/contract.ts";
+import type { Page } from "../../../core/page.ts";
 import { ask, askJson, newIdempotencyKey, type ApiProblem } from "./api.ts";
 import { asProblem } from "./load.ts";
 import { follow, type Opener } from "./stream.ts";
 import { textOf } from "./said.ts";
 import { applyEvent, newTurn, pending, turnOf, type Turn } from "./turn.ts";
-import type { Page } from "./wire.ts";
 
 /** Turns of an earlier session that are read back. */
 const TURNS_SHOWN = 30;

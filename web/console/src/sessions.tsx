@@ -1,10 +1,10 @@
 import { useEffect, useState } from "react";
 import type { Invocation, InvocationSummary } from "../../../core/invocations/contract.ts";
+import type { Page } from "../../../core/page.ts";
 import { askJson } from "./api.ts";
 import { useLoad } from "./load.ts";
 import { Link, ProblemNote, When } from "./parts.tsx";
 import { askedIn, type Turn } from "./turn.ts";
-import type { Page } from "./wire.ts";
 
 /** Sessions whose first input is read to name them; older ones go by their time. */
 const NAMED = 8;

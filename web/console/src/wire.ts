@@ -10,8 +10,6 @@ export type ProblemDocument = {
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 };
 
-export type Page<T> = { readonly data: readonly T[]; readonly next_cursor: string | null };
-
 /** `GET /auth/session`: whose page this is and what the key behind the cookie may do. */
 export type SignedIn = {
   readonly tenant: { readonly slug: string; readonly name: string };
