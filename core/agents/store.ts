@@ -128,7 +128,12 @@ export async function patchAgent(
       updatedAtMs: nowMs,
     })
     .where(and(oneAgent(scope, id), eq(agent.revision, revision), slugFree(scope, slug)))
-    .returning({ id: agent.id });
+    .returning({ id: agent.id })
+    .catch(async (error: unknown) => {
+      // On Postgres a racing rename may show only at the index. D1 runs one statement at a time.
+      if (slug === undefined || !(await slugHeld(scope, slug))) throw error;
+      return [];
+    });
   if (row !== undefined) return getAgent(scope, row.id);
   const found = await getAgent(scope, id); // throws not_found when that is the reason
   if (found.revision !== revision) throw stale("agent", revision);
@@ -228,6 +233,14 @@ function slugFree(scope: TenantScope, slug: string | undefined): SQL | undefined
         ),
       ),
   );
+}
+
+async function slugHeld(scope: TenantScope, slug: string): Promise<boolean> {
+  const rows = await scope.db
+    .select({ id: agent.id })
+    .from(agent)
+    .where(and(liveAgents(scope), eq(agent.slug, slug)));
+  return rows.length > 0;
 }
 
 function noSuchAgent(): Problem {

@@ -9,7 +9,7 @@
  *     generation was passed by a provider's change is `behind`, and is built again.
  * S5  Every function may be called again: a redelivered message changes nothing.
  */
-import { and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
+import { type SQL, and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import { rfc3339 } from "../clock.ts";
@@ -227,48 +227,33 @@ export async function finishLive(
 ): Promise<"live" | "superseded" | "behind" | "gone"> {
   const { db } = scope;
   const { id, agent_id: agentId, environment } = build.deployment;
+  const hold = newId("event", nowMs);
   const change = newId("event", nowMs);
-  const here = pointerAt(scope, agentId, environment);
   const mine = and(
     one(scope, id),
     eq(deployment.status, "building"),
     eq(deployment.generation, build.generation),
   );
-  const building = exists(db.select({ id: deployment.id }).from(deployment).where(mine));
+  const held = and(mine, eq(deployment.lastChangeId, hold));
   const swapped = exists(
     db
       .select({ agentId: agentEnvironment.agentId })
       .from(agentEnvironment)
-      .where(and(here, eq(agentEnvironment.lastChangeId, change))),
+      .where(
+        and(pointerAt(scope, agentId, environment), eq(agentEnvironment.lastChangeId, change)),
+      ),
   );
   const liveBefore = and(
-    eq(deployment.tenantId, scope.tenantId),
     eq(deployment.agentId, agentId),
     eq(deployment.environment, environment),
     eq(deployment.status, "live"),
   );
   await db.batch([
-    db
-      .update(agentEnvironment)
-      .set({
-        deploymentId: id,
-        versionId: build.versionId,
-        version: build.deployment.version,
-        sequence: build.sequence,
-        generation: build.generation,
-        lastChangeId: change,
-        updatedAtMs: nowMs,
-      })
-      .where(
-        and(
-          here,
-          lt(agentEnvironment.generation, build.generation),
-          lt(agentEnvironment.sequence, build.sequence),
-          building,
-        ),
-      ),
+    // Its own row first: until this batch is through, Postgres lets nobody fail it meanwhile.
+    db.update(deployment).set({ lastChangeId: hold }).where(mine),
+    swapPointer(scope, build, change, held, nowMs),
     transition(scope, "superseded", change, nowMs, and(liveBefore, swapped)),
-    transition(scope, "live", change, nowMs, and(mine, swapped)),
+    transition(scope, "live", change, nowMs, and(held, swapped)),
     eventsOf(scope, change, "pointer swapped", nowMs),
   ]);
   return settleSwap(scope, build, nowMs);
@@ -336,6 +321,37 @@ export async function findLiveAgent(
     throw new Problem("not_deployed", "no version is live in this environment");
   }
   return { ...rest, environment, generation, version, replicas, tag };
+}
+
+/** The pointer moves only forward (S4), and only to the deployment that `held` finds. */
+function swapPointer(
+  scope: TenantScope,
+  build: Build,
+  change: string,
+  held: SQL | undefined,
+  nowMs: number,
+) {
+  const { id, agent_id: agentId, environment, version } = build.deployment;
+  const holder = scope.db.select({ id: deployment.id }).from(deployment).where(held);
+  return scope.db
+    .update(agentEnvironment)
+    .set({
+      deploymentId: id,
+      versionId: build.versionId,
+      version,
+      sequence: build.sequence,
+      generation: build.generation,
+      lastChangeId: change,
+      updatedAtMs: nowMs,
+    })
+    .where(
+      and(
+        pointerAt(scope, agentId, environment),
+        lt(agentEnvironment.generation, build.generation),
+        lt(agentEnvironment.sequence, build.sequence),
+        exists(holder),
+      ),
+    );
 }
 
 /** What became of the swap; a build that came after a later deployment is told so for good. */
