@@ -183,7 +183,7 @@ function json(schema: z.ZodType, io: "input" | "output", mediaType = "applicatio
 }
 
 /** A zod schema as JSON Schema 2020-12; what JSON Schema cannot say (refinements) is left out. */
-export function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonSchemaNode {
+function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonSchemaNode {
   const { $schema: _, ...node } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
   return node;
 }

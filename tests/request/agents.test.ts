@@ -45,7 +45,7 @@ describe("agents", () => {
     expect((await edit("x", "1")).status).toBe(400);
     const { revision } = await acme.json<{ revision: number }>("/v1/agents/raced", 200);
     const answers = await Promise.all([edit("one", `"${revision}"`), edit("two", `"${revision}"`)]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412]);
   });
 
   it("refuse what does not fit, by its place", async () => {

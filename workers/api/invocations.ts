@@ -85,7 +85,7 @@ export const invocations = newRoutes()
     "/:id/cancel",
     may("invocations:write", "Cancel an invocation"),
     takes("param", ById),
-    answers(200, Invocation, "The invocation; one that had ended is as it was."),
+    answers(200, Invocation, "The invocation, cancelled; `conflict` for one that had ended."),
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);

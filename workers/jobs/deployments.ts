@@ -31,7 +31,7 @@ export type DeploymentStage = (typeof DEPLOYMENT_STAGES)[number];
 
 export type DeploymentJob = {
   readonly platform: PlatformScope;
-  readonly runtimeOf: (owner: Owner) => AgentRuntimeRpc;
+  readonly runtimeOf: (owner: Owner) => Pick<AgentRuntimeRpc, "install" | "health">;
   readonly now: () => number;
   /** Passed after each stage; a test throws from it to play a crash. */
   readonly passed?: (stage: DeploymentStage) => void;

@@ -25,7 +25,7 @@ export const LedgerWakeUp = z.object({
 
 export type LedgerJob = {
   readonly platform: PlatformScope;
-  readonly runtimeOf: (owner: Owner) => AgentRuntimeRpc;
+  readonly runtimeOf: (owner: Owner) => Pick<AgentRuntimeRpc, "ledger" | "acknowledge">;
 };
 
 /** Identical wake-ups of a batch are one visit; each is acknowledged after it. */

@@ -1,7 +1,9 @@
 /** The console's files, for browsers, at the tenant's own address. */
 import type { Context } from "hono";
+import { Problem } from "../../core/problem.ts";
 import type { AppEnv } from "../edge/context.ts";
-import { answers, newRoutes, open } from "../edge/routes.ts";
+import { answers, newRoutes, open, takes } from "../edge/routes.ts";
+import { ByAgent } from "./invoke.ts";
 
 /**
  * Everything the page needs comes from this host. `connect-src` names the socket as well: to some
@@ -42,7 +44,9 @@ export const consolePages = newRoutes()
   .get("/", open("The console"), PAGE, (c) => page(c))
   .get("/console", open("The console"), PAGE, (c) => page(c))
   .get("/console/*", open("The console"), PAGE, (c) => page(c))
-  .get("/a/:agent", open("An agent's address in a browser"), PAGE, (c) => page(c))
+  .get("/a/:agent", open("An agent's address in a browser"), takes("param", ByAgent), PAGE, (c) =>
+    page(c),
+  )
   .get("/assets/*", open("Files of the console"), FILE, (c) => file(c, c.req.path));
 
 async function page(c: Context<AppEnv>): Promise<Response> {
@@ -53,7 +57,7 @@ async function page(c: Context<AppEnv>): Promise<Response> {
 
 async function file(c: Context<AppEnv>, path: string): Promise<Response> {
   const asset = await c.env.ASSETS.fetch(new Request(new URL(path, c.req.url), c.req.raw));
-  if (asset.status === 404) return c.notFound();
+  if (asset.status === 404) throw new Problem("not_found", "no such file");
   const answer = new Response(asset.body, asset);
   for (const [name, value] of Object.entries(pageHeaders(pagePolicy(c.get("origin"))))) {
     answer.headers.set(name, value);
