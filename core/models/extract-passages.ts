@@ -12,9 +12,13 @@ export type Document = {
 export type Sentence = {
   readonly document: number;
   readonly paragraph: number;
+  readonly line: number;
+  /** The heading it stands under, "" for none: looked at, never quoted. */
+  readonly heading: string;
   readonly text: string;
 };
 
+const HEADING = /^#{1,6}[ \t]+(\S.{0,200})/;
 const LONGEST_SENTENCE = 600;
 const ABBREVIATION =
   /(?:^|[\s(])(?:[A-Za-z]|e\.g|i\.e|etc|approx|incl|vs|no|nr|mr|mrs|ms|dr|st)\.$/i;
@@ -23,16 +27,26 @@ const ABBREVIATION =
 export function sentencesOf(documents: readonly Document[]): readonly Sentence[] {
   const out: Sentence[] = [];
   let paragraph = 0;
+  let number = 0;
   for (const [document, { text }] of documents.entries()) {
-    for (const block of text.split(/\n+/)) {
-      for (const sentence of split(block)) out.push({ document, paragraph, text: sentence });
-      paragraph += 1;
+    let heading = "";
+    for (const line of text.split("\n")) {
+      number += 1;
+      const marked = HEADING.exec(line)?.[1];
+      if (marked !== undefined) heading = marked;
+      else {
+        for (const part of split(line)) {
+          out.push({ document, paragraph, line: number, heading, text: part });
+        }
+      }
+      if (marked !== undefined || line.trim() === "") paragraph += 1;
     }
+    paragraph += 1;
   }
   return out;
 }
 
-/** Sentences of one paragraph; a run-on without an end is cut at a space. */
+/** Sentences of one line; a run-on without an end is cut at a space. */
 function split(block: string): readonly string[] {
   const out: string[] = [];
   let start = 0;
@@ -56,6 +70,6 @@ function endsSentence(block: string, start: number, i: number): boolean {
 }
 
 function push(out: string[], text: string): void {
-  const tidy = text.replace(/^[\s\-*•#>]+|\s+$/g, "").replace(/\s+/g, " ");
+  const tidy = text.replace(/^[\s\-*•#>|]+|[\s|]+$/g, "").replace(/\s+/g, " ");
   if (/[\p{L}\p{N}]/u.test(tidy)) out.push(tidy);
 }

@@ -39,14 +39,16 @@ const LONG_QUOTE = 420;
 
 type Entry = {
   readonly sentence: Sentence;
+  /** Words of its title and heading; one set for all sentences under them. */
+  readonly names: ReadonlySet<string>;
   readonly counts: ReadonlyMap<string, number>;
   readonly length: number;
 };
 
 /** Index the documents. Costs a pass over their text, so it is done once per release. */
 export function createLibrary(documents: readonly Document[]): Library {
-  const titles = documents.map((document) => new Set(terms(document.title)));
-  const entries = sentencesOf(documents).map(entryOf);
+  const names = namesUnder(documents);
+  const entries = sentencesOf(documents).map((sentence) => entryOf(sentence, names(sentence)));
   const totalLength = entries.reduce((sum, entry) => sum + entry.length, 0);
   const meanLength = Math.max(1, totalLength / Math.max(1, entries.length));
   const holders = new Map<string, number[]>();
@@ -77,11 +79,12 @@ export function createLibrary(documents: readonly Document[]): Library {
         nearby.set(paragraph, (nearby.get(paragraph) ?? 0) + gain);
       }
     }
-    const named = titles.map((title) => query.filter((term) => title.has(term)));
+    const named = new Map<ReadonlySet<string>, readonly string[]>();
     const scored: Scored[] = [];
-    for (const [at, { sentence, counts }] of entries.entries()) {
+    for (const [at, { sentence, counts, names: above }] of entries.entries()) {
       const own = direct.get(at) ?? 0;
-      const titled = named[sentence.document] ?? [];
+      const titled = named.get(above) ?? query.filter((term) => above.has(term));
+      named.set(above, titled);
       if (own === 0 && titled.length === 0) continue;
       const covered = query.filter((term) => counts.has(term) || titled.includes(term));
       const coverage = covered.length / query.length;
@@ -109,11 +112,21 @@ export function createLibrary(documents: readonly Document[]): Library {
 
 type Scored = { readonly at: number; readonly score: number; readonly coverage: number };
 
-function entryOf(sentence: Sentence): Entry {
+function namesUnder(documents: readonly Document[]): (sentence: Sentence) => ReadonlySet<string> {
+  const known = new Map<string, ReadonlySet<string>>();
+  return ({ document, heading }) => {
+    const key = `${document} ${heading}`;
+    const names = known.get(key) ?? new Set(terms(`${documents[document]?.title} ${heading}`));
+    known.set(key, names);
+    return names;
+  };
+}
+
+function entryOf(sentence: Sentence, names: ReadonlySet<string>): Entry {
   const counts = new Map<string, number>();
   const found = terms(sentence.text);
   for (const term of found) counts.set(term, (counts.get(term) ?? 0) + 1);
-  return { sentence, counts, length: found.length };
+  return { sentence, names, counts, length: found.length };
 }
 
 /** The best sentences, each with enough of what follows it to be read on its own. */
@@ -123,36 +136,80 @@ function pick(
   documents: readonly Document[],
 ): readonly Hit[] {
   const best = scored[0]?.score ?? 0;
-  const hits: Hit[] = [];
+  const spans: Span[] = [];
   const used = new Set<number>();
   for (const { at, score, coverage } of scored) {
-    if (hits.length === MOST_PASSAGES || score < CLOSE * best) break;
+    if (spans.length === MOST_PASSAGES || score < CLOSE * best) break;
     const document = documents[entries[at]?.sentence.document ?? -1];
     if (document === undefined || used.has(at)) continue;
     const enough = document.origin === "knowledge" ? SHORT_QUOTE : 0;
-    const quote = passageAt(at, entries, used, enough);
-    if (hits.some((hit) => hit.quote === quote)) continue;
-    hits.push({ document, quote, score, coverage });
+    const end = spanFrom(at, entries, used, enough);
+    spans.push({ at, end, document, score, coverage });
   }
-  return hits;
+  const quotes = inReadingOrder(spans, entries).map((span) => ({
+    document: span.document,
+    quote: textOf(span, entries),
+    score: span.score,
+    coverage: span.coverage,
+  }));
+  return quotes.filter(({ quote }, i) => quotes.findIndex((hit) => hit.quote === quote) === i);
+}
+
+/** Sentences `at` up to before `end`. */
+type Span = {
+  readonly at: number;
+  readonly end: number;
+  readonly document: Document;
+  readonly score: number;
+  readonly coverage: number;
+};
+
+/** Best document first, its passages as they stand in it; neighbours become one. */
+function inReadingOrder(spans: readonly Span[], entries: readonly Entry[]): readonly Span[] {
+  const order = [...new Set(spans.map((span) => span.document))];
+  const sorted = spans.toSorted(
+    (a, b) => order.indexOf(a.document) - order.indexOf(b.document) || a.at - b.at,
+  );
+  const out: Span[] = [];
+  for (const span of sorted) {
+    const before = out.at(-1);
+    const near = before?.end === span.at && sameParagraph(entries, before.at, span.at);
+    if (before === undefined || !near) out.push(span);
+    else out.splice(-1, 1, { ...before, end: span.end, score: Math.max(before.score, span.score) });
+  }
+  return out;
 }
 
 /** @param enough  A quote of this length needs nothing after it. */
-function passageAt(
+function spanFrom(
   at: number,
   entries: readonly Entry[],
   used: Set<number>,
   enough: number,
-): string {
-  const first = entries[at]?.sentence;
-  let quote = first?.text ?? "";
+): number {
+  let length = entries[at]?.sentence.text.length ?? 0;
+  let end = at + 1;
   used.add(at);
-  for (let next = at + 1; quote.length < enough; next += 1) {
-    const sentence = entries[next]?.sentence;
-    if (sentence === undefined || sentence.paragraph !== first?.paragraph || used.has(next)) break;
-    if (quote.length + sentence.text.length > LONG_QUOTE) break;
-    quote += ` ${sentence.text}`;
-    used.add(next);
+  while (length < enough && !used.has(end) && sameParagraph(entries, at, end)) {
+    length += entries[end]?.sentence.text.length ?? 0;
+    if (length > LONG_QUOTE) break;
+    used.add(end);
+    end += 1;
   }
-  return quote;
+  return end;
+}
+
+function sameParagraph(entries: readonly Entry[], a: number, b: number): boolean {
+  return entries[a]?.sentence.paragraph === entries[b]?.sentence.paragraph;
+}
+
+function textOf({ at, end }: Span, entries: readonly Entry[]): string {
+  let text = "";
+  let line = entries[at]?.sentence.line;
+  for (const { sentence } of entries.slice(at, end)) {
+    if (text !== "") text += sentence.line === line ? " " : "\n";
+    text += sentence.text;
+    line = sentence.line;
+  }
+  return text;
 }

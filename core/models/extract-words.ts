@@ -13,7 +13,7 @@ const LONGEST_WORD = 40;
 const STOP_WORDS = new Set(
   `a about all also am an and any anyone anything are as ask at be been being but by can could d did do
   does doing done don else for from get give go got had has have having hello hey hi how i if in into
-  is it its just know let like ll m make may me might mine more my need of off ok okay on one or our
+  is it its just know let like ll m make may me mean means meaning might mine more my need of off ok okay on one or our
   ours out please re s say shall she he should so some something sure t tell than thank thanks that
   the their them then there these they thing this those to too us up use ve very want was we were what
   when where whether which who whom whose why will with would you your yours

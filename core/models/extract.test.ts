@@ -138,6 +138,23 @@ describe("local/extract", () => {
     expect(sources?.[0]).toEqual({ title: "配送", quote: "送料は五百円です。" });
   });
 
+  it("reads headings as titles, and lists and tables line by line", async () => {
+    const text =
+      "# Leave\n\nEveryone has 28 days. Unused days expire.\n\n## Sick\n\n- Call before 9:00.\n- Then rest.\n\n" +
+      "# Expenses\n| Hotel | 150 EUR |\n|---|---|\n| Meals | 40 EUR |";
+    const handbook = createExtract({ knowledge: [{ title: "Handbook", text }] });
+    const quotes = async (question: string) => {
+      const request = asked([{ role: "user", content: question }]);
+      const { sources } = await handbook.answer(request, { signal: new AbortController().signal });
+      return sources?.map(({ quote }) => quote);
+    };
+    expect(await quotes("how many days of leave?")).toEqual([
+      "Everyone has 28 days. Unused days expire.",
+    ]);
+    expect(await quotes("I am sick, what now?")).toEqual(["Call before 9:00.\nThen rest."]);
+    expect(await quotes("meals")).toEqual(["Meals | 40 EUR"]);
+  });
+
   it("without knowledge says so", async () => {
     const { signal } = new AbortController();
     const request = asked([{ role: "user", content: "Tell me about tax" }]);

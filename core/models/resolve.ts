@@ -7,7 +7,7 @@ import { createExtract, EXTRACT } from "./extract.ts";
 import { terminalFailure } from "./failures.ts";
 
 /** Provider of the models that are built in; no tenant's provider can take this slug. */
-export const LOCAL = "local";
+const LOCAL = "local";
 
 /** What a model reference is resolved against: a release, or a draft about to be published. */
 export type ModelSource = {
