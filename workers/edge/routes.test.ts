@@ -2,7 +2,6 @@ import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { Problem } from "../../core/problem.ts";
-import { newWorld } from "../../tests/fixtures/world.ts";
 import { app } from "../app.ts";
 import { answers, may, newRoutes, open, routeTable, takes } from "./routes.ts";
 
@@ -50,29 +49,6 @@ describe("the product's routes", () => {
   it("F31: each says who may: a scope, or that it is open", () => {
     const undeclared = table.filter(({ scope }) => scope === "undeclared");
     expect(undeclared.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
-  });
-
-  it("F31: open are health, documents, sign-in, pages, and what judges its caller itself", () => {
-    const paths = table.filter(({ scope }) => scope === "open").map(({ path }) => path);
-    const known = [
-      /^\/(?:health|ready|openapi\.json|docs)$/,
-      /^\/(?:\.well-known|auth|assets)\//,
-      // The console: its shell, at every address that a person may open.
-      /^\/(?:\*|a\/:agent|favicon.*|console.*)?$/,
-      // A principal of any scope; a ticket or a principal.
-      /^\/(?:v1\/users\/me|a\/:agent\/chat)$/,
-    ];
-    expect(paths.filter((path) => !known.some((form) => form.test(path)))).toEqual([]);
-  });
-
-  it("F31: what judges its caller itself lets nobody in without a credential", async () => {
-    const world = await newWorld();
-    for (const path of ["/v1/users/me", "/a/support/chat", "/auth/session"]) {
-      const headers = { upgrade: "websocket" };
-      const answer = await world.acme.ask(path, { as: null, headers });
-      expect([path, answer.status]).toEqual([path, 401]);
-      await answer.text();
-    }
   });
 
   it("write only by methods that a cookie's Origin check covers", () => {
