@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 
 /**
  * Three projects, by what a test needs: nothing (`core`), the Workers runtime (`workerd`), or the
- * whole platform as a process of its own (`system`).
+ * whole platform as a process of its own (`system`). They run one after the other, so that none
+ * waits for a processor another one has taken.
  */
 export default defineConfig({
   test: {
@@ -18,6 +19,7 @@ export default defineConfig({
             "tools/**/*.test.ts",
           ],
           environment: "node",
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -45,6 +47,7 @@ export default defineConfig({
           isolate: false,
           maxWorkers: 1,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -55,6 +58,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
