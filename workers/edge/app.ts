@@ -123,6 +123,8 @@ function allowedMethods<E extends EdgeEnv>(app: Hono<E>, path: string): readonly
 function dressed(response: Response, request: Request, requestId: string): Response {
   const own = mutable(response);
   own.headers.set("x-request-id", requestId);
+  // What names no rule of its own is somebody's: nothing between here and them may keep it.
+  if (!own.headers.has("cache-control")) own.headers.set("cache-control", "no-store");
   allowOrigin(request, own.headers);
   return own;
 }

@@ -1,0 +1,110 @@
+/**
+ * What a request costs once its tenant, key and agent are known, counted and not timed; and how
+ * soon what was withdrawn is no longer believed.
+ */
+import { createExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeEach, expect, it, vi } from "vitest";
+import { parseKey } from "../../core/keys/format.ts";
+import {
+  deploy,
+  newAgent,
+  newKey,
+  newToken,
+  newWorld,
+  type World,
+} from "../../tests/fixtures/world.ts";
+import { app } from "../app.ts";
+
+let world: World;
+/** Statements sent to D1 by the Worker under `warm`. */
+let queries: number;
+let warm: Env;
+
+beforeEach(async () => {
+  vi.useRealTimers();
+  world = await newWorld();
+  const agent = await newAgent(world.acme, "support");
+  await deploy(world.acme, agent.id);
+  queries = 0;
+  // An isolate of its own, as far as the edge can tell: it keeps what it read for five seconds.
+  warm = { ...env, CREDENTIAL_CACHE_MS: "5000", DB: counted(env.DB) };
+});
+
+function counted(db: D1Database): D1Database {
+  return new Proxy(db, {
+    get(target, name) {
+      if (name === "prepare" || name === "batch") queries += 1;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function ask(path: string, as: string, json?: unknown): Promise<Response> {
+  const headers = new Headers({ host: "acme.localhost", authorization: `Bearer ${as}` });
+  if (json !== undefined) headers.set("content-type", "application/json");
+  const init = json === undefined ? {} : { method: "POST", body: JSON.stringify(json) };
+  const request = new Request(`http://acme.localhost${path}`, { ...init, headers });
+  return app.fetch(request, warm, createExecutionContext());
+}
+
+it("an invocation by a known key asks the control plane nothing", async () => {
+  const json = { input: "Where is the office?" };
+  const first = await ask("/a/support/invoke", world.acme.key, json);
+  expect(first.status).toBe(200);
+  await first.text();
+  expect(queries).toBe(3); // tenant, key, live agent
+  for (let i = 0; i < 5; i += 1) {
+    const again = await ask("/a/support/invoke", world.acme.key, json);
+    expect(again.status).toBe(200);
+    await again.text();
+  }
+  expect(queries).toBe(3);
+});
+
+it("twenty strangers at once cost one look-up each for tenant and key", async () => {
+  const all = await Promise.all(
+    Array.from({ length: 20 }, () => ask("/v1/users/me", world.acme.key)),
+  );
+  expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
+  for (const answer of all) await answer.text();
+  expect(queries).toBe(2);
+});
+
+it("a malformed key and a host that is nobody's cost no look-up at all", async () => {
+  await (await ask("/v1/users/me", world.acme.key)).text();
+  queries = 0;
+  for (const as of ["berth_live_x", `${world.acme.key}x`, "nonsense", "a.b.c"]) {
+    expect((await ask("/v1/users/me", as)).status).toBe(401);
+  }
+  expect(queries).toBe(0);
+});
+
+it("G10: a key revoked elsewhere is believed for at most five seconds", async () => {
+  const key = await newKey(world.acme);
+  const startMs = Date.now();
+  vi.useFakeTimers({ now: startMs, toFake: ["Date"] });
+  expect((await ask("/v1/users/me", key)).status).toBe(200);
+  // In another isolate: nothing tells this one.
+  const id = parseKey(key)?.keyId;
+  await env.DB.prepare("UPDATE key SET revoked_at_ms = ? WHERE id = ?").bind(startMs, id).run();
+  vi.setSystemTime(startMs + 4999);
+  expect((await ask("/v1/users/me", key)).status).toBe(200);
+  vi.setSystemTime(startMs + 5000);
+  const answer = await ask("/v1/users/me", key);
+  expect(await answer.json()).toMatchObject({ code: "key_revoked" });
+});
+
+it("G10: the same goes for a token minted for it, and for a suspended tenant", async () => {
+  const startMs = Date.now();
+  vi.useFakeTimers({ now: startMs, toFake: ["Date"] });
+  const token = await newToken(world.acme);
+  expect((await ask("/v1/users/me", token)).status).toBe(200);
+  await env.DB.prepare("UPDATE key SET revoked_at_ms = ?").bind(startMs).run();
+  vi.setSystemTime(startMs + 5000);
+  expect(await (await ask("/v1/users/me", token)).json()).toMatchObject({ code: "key_revoked" });
+  await env.DB.prepare("UPDATE tenant SET status = 'suspended'").run();
+  vi.setSystemTime(startMs + 10_000);
+  expect(await (await ask("/v1/users/me", token)).json()).toMatchObject({ code: "suspended" });
+});
