@@ -45,7 +45,7 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(patch?.responses ?? {})).toEqual(["200", "default"]);
   });
 
-  it("leaves open routes without security and offers the idempotency key on every POST", () => {
+  it("leaves open routes without security and offers the idempotency key on every other POST", () => {
     expect(document.paths["/health"]?.["get"]?.security).toEqual([]);
     expect(document.paths["/v1/keys"]?.["post"]?.parameters?.[0]?.name).toBe("Idempotency-Key");
   });

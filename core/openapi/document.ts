@@ -146,7 +146,8 @@ function operation(route: DescribedRoute): Operation {
     ...parametersOf(route.param, "path"),
     ...parametersOf(route.query, "query"),
     ...parametersOf(route.header, "header"),
-    ...(route.method === "POST" ? [IDEMPOTENCY_KEY] : []),
+    // A key is its principal's: where nobody is asked who they are, there is none to keep.
+    ...(route.method === "POST" && route.scope !== "open" ? [IDEMPOTENCY_KEY] : []),
   ];
   return {
     operationId: operationId(route),

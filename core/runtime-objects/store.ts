@@ -1,5 +1,5 @@
-import { and, eq } from "drizzle-orm";
-import type { TenantScope } from "../db/scope.ts";
+import { and, asc, eq, gte, lt } from "drizzle-orm";
+import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { type FillRandom, newTag } from "../ids.ts";
 import { runtimeObject } from "./table.ts";
 
@@ -60,4 +60,32 @@ export async function ensureTag(
     if (row !== undefined) return row.tag;
   }
   throw new Error("no free tag in eight draws");
+}
+
+/** An AgentRuntime, whose tenant is not settled yet: for cron alone. */
+export type TenantObject = ObjectPlace & { readonly tenantId: string };
+
+/** Up to `limit` objects of any tenant with tags from `start` and before `end` (absent: to the last). */
+export async function listObjectsByTag(
+  platform: PlatformScope,
+  tags: { readonly start: string; readonly end?: string | undefined },
+  limit: number,
+): Promise<readonly TenantObject[]> {
+  const { start, end } = tags;
+  return platform.db
+    .select({
+      tenantId: runtimeObject.tenantId,
+      agentId: runtimeObject.agentId,
+      environment: runtimeObject.environment,
+      replica: runtimeObject.replica,
+    })
+    .from(runtimeObject)
+    .where(
+      and(
+        gte(runtimeObject.tag, start),
+        end === undefined ? undefined : lt(runtimeObject.tag, end),
+      ),
+    )
+    .orderBy(asc(runtimeObject.tag))
+    .limit(limit);
 }

@@ -4,6 +4,7 @@ import type { Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { runtimeOf } from "../../workers/api/runtime.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
 import { consumeLedger } from "../../workers/jobs/ledger.ts";
+import { knock } from "../../workers/jobs/sweep.ts";
 import { type TestTenant, deliver, deploy, newAgent, newKey, newWorld } from "../fixtures/world.ts";
 
 type Invocation = {
@@ -149,6 +150,21 @@ describe("the ledger", () => {
       expect((await acme.ask(`/v1/invocations?${query}`)).status).toBe(422);
     }
     expect((await acme.ask("/v1/invocations?cursor=nonsense")).status).toBe(400);
+  });
+});
+
+describe("the sweep", () => {
+  it("knocks at every object within 32 minutes, and at none twice", async () => {
+    const { platform } = servicesOf(env);
+    const knocked: string[] = [];
+    const at = (owner: Owner) => ({
+      get: (of: Owner, id: string) => {
+        knocked.push(`${owner.tenantId} ${owner.agentId} ${owner.environment}`);
+        return runtimeOf(env, owner).get(of, id);
+      },
+    });
+    for (let minute = 0; minute < 32; minute += 1) await knock(platform, at, minute * 60_000);
+    expect(knocked).toEqual([`${acme.id} ${agentId} prod`]);
   });
 });
 

@@ -13,7 +13,7 @@ import { listInvocations } from "../../core/invocations/store.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import type { Arrival } from "../edge/arrival.ts";
-import { fingerprintOf, idempotencyKeyOf } from "../edge/idempotency.ts";
+import { fingerprintOf, idempotencyKeyOf, replays } from "../edge/idempotency.ts";
 import { traceparentOf } from "../edge/request-id.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { liveAgent } from "../serve/live-agents.ts";
@@ -84,6 +84,7 @@ export const invocations = newRoutes()
   .post(
     "/:id/cancel",
     may("invocations:write", "Cancel an invocation"),
+    replays(),
     takes("param", ById),
     answers(200, Invocation, "The invocation, cancelled; `conflict` for one that had ended."),
     async (c) => {

@@ -30,7 +30,7 @@ export const session = newRoutes()
         "set-cookie",
         cookie(c.get("origin"), made.token, made.expiresAtMs - c.get("nowMs")),
       );
-      return c.json(me(c.get("tenant"), principal), 200, NO_STORE);
+      return c.json(me(c.get("tenant"), principal));
     },
   )
   .get(
@@ -39,7 +39,7 @@ export const session = newRoutes()
     answers(200, Me, "The session's principal and its tenant."),
     async (c) => {
       const principal = await demandPrincipal(c.get("arrival"));
-      return c.json(me(c.get("tenant"), principal), 200, NO_STORE);
+      return c.json(me(c.get("tenant"), principal));
     },
   )
   .delete(
@@ -56,8 +56,6 @@ export const session = newRoutes()
       return c.body(null, 204);
     },
   );
-
-const NO_STORE = { "cache-control": "no-store" };
 
 /** The same arrival with the key as its one credential: judged like any other request's. */
 function bearing(arrival: Arrival, key: string): Arrival {

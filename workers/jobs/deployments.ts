@@ -50,9 +50,17 @@ const GIVE_UP_MS = 15 * 60_000;
 /** A build that providers keep changing under is tried this often at once, then later. */
 const BUILDS = 5;
 
-/** One after the other: two deployments of one agent would only overtake each other. */
+/**
+ * Of one tenant one after the other, for deployments of one agent would only overtake each other;
+ * tenants side by side, so that none waits for another's.
+ */
 export async function consumeDeployments(batch: Batch, job: DeploymentJob): Promise<void> {
-  for (const message of batch.messages) await consume(message, job);
+  const tenants = Map.groupBy(batch.messages, ({ body }) => Wanted.safeParse(body).data?.tenantId);
+  await Promise.all(
+    [...tenants.values()].map(async (messages) => {
+      for (const message of messages) await consume(message, job);
+    }),
+  );
 }
 
 async function consume(message: Message, job: DeploymentJob): Promise<void> {

@@ -1,27 +1,38 @@
 /**
- * Once a minute: what a lost message left behind, and what has had its day.
+ * Once a minute: what lost messages and lost alarms left behind, and what has had its day.
  *
- * Queues may lose or expire what they were given; the outbox row is the record and stays until the
- * consumer has acknowledged it (GUARANTEES §3 row 19).
+ * Queues may lose or expire what they were given, and an alarm can be used up while its object is
+ * being reset; the rows are the record (GUARANTEES §3 rows 10 and 19).
  */
 import { deleteExpiredConsoleSessions } from "../../core/console-sessions/store.ts";
 import { dueOutbox } from "../../core/db/outbox.ts";
 import type { PlatformScope } from "../../core/db/scope.ts";
 import { deleteExpiredAnswers } from "../../core/idempotency/store.ts";
+import { listObjectsByTag } from "../../core/runtime-objects/store.ts";
 import { deleteExpiredTickets } from "../../core/tickets/store.ts";
+import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
+import { runtimeOf } from "../api/runtime.ts";
 import { servicesOf } from "../edge/services.ts";
+import { logFault } from "./batch.ts";
 
 /** Messages at once; `sendBatch` takes no more. */
 const BATCH = 100;
+/** Objects knocked at in one minute, at most. */
+const KNOCKS = 500;
+/** First characters of tags: each minute one of them has its turn, so each object every 32. */
+const TAG_STARTS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 export async function sweep(_event: unknown, env: Env): Promise<void> {
   const { platform } = servicesOf(env);
   const nowMs = Date.now();
-  // First what somebody waits for; a failure of the rest must not keep it from being sent.
-  await resendDeployments(platform, env.DEPLOYMENTS, nowMs);
-  await deleteExpiredConsoleSessions(platform, nowMs);
-  await deleteExpiredAnswers(platform, nowMs);
-  await deleteExpiredTickets(platform, nowMs);
+  // First what somebody waits for. Each by itself: a fault of one must not keep the others.
+  await each([
+    () => resendDeployments(platform, env.DEPLOYMENTS, nowMs),
+    () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
+    () => deleteExpiredConsoleSessions(platform, nowMs),
+    () => deleteExpiredAnswers(platform, nowMs),
+    () => deleteExpiredTickets(platform, nowMs),
+  ]);
 }
 
 /** Send every deployment message again that is due and not acknowledged. Returns how many. */
@@ -36,5 +47,32 @@ export async function resendDeployments(
     if (due.length > 0) await queue.sendBatch(due.map((body) => ({ body })));
     sent += due.length;
     if (due.length < BATCH) return sent;
+  }
+}
+
+/**
+ * Wake a share of all objects: an object that is asked anything takes up what its last incarnation
+ * left, sets its alarm and tells the ledger what it is owed. The listing holds finished
+ * invocations only, so it cannot tell which of them have work.
+ */
+export async function knock(
+  platform: PlatformScope,
+  at: (owner: Owner) => Pick<AgentRuntimeRpc, "get">,
+  nowMs: number,
+): Promise<number> {
+  const turn = Math.floor(nowMs / 60_000) % TAG_STARTS.length;
+  const [start = "", end] = TAG_STARTS.slice(turn);
+  const owners = await listObjectsByTag(platform, { start, end }, KNOCKS);
+  await each(owners.map((owner) => () => at(owner).get(owner, "")));
+  return owners.length;
+}
+
+async function each(jobs: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const job of jobs) {
+    try {
+      await job();
+    } catch (error) {
+      logFault("sweep", error);
+    }
   }
 }

@@ -2,11 +2,13 @@
 import { CreateTicket, IssuedTicket } from "../../core/tickets/contract.ts";
 import { createTicket } from "../../core/tickets/store.ts";
 import { demandCovered, reachAgent } from "../api/narrowing.ts";
+import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 
 export const tickets = newRoutes().post(
   "/",
   may("agents:invoke", "Get a ticket for a WebSocket"),
+  replays(),
   takes("json", CreateTicket),
   answers(201, IssuedTicket, "The ticket, good for one socket."),
   async (c) => {
