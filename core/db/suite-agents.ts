@@ -82,6 +82,17 @@ export function agentCases(open: Open): void {
       expect(await refusal(deleteAgent(scope, id, 1, NOON))).toBe("version_conflict");
     });
 
+    it("of racing renames onto one slug one wins and the others are told", async () => {
+      const { scope } = await newTenant(open());
+      const agents = await Promise.all(
+        ["a", "b", "c"].map((slug) => createAgent(scope, { ...BOT, slug }, NOON)),
+      );
+      const { won, refused } = await race(
+        agents.map(({ id }) => patchAgent(scope, id, 1, { slug: "wanted" }, NOON)),
+      );
+      expect({ won, refused }).toEqual({ won: 1, refused: ["already_exists", "already_exists"] });
+    });
+
     it("does not rename an agent onto another's slug", async () => {
       const { scope } = await newTenant(open());
       const bot = await createAgent(scope, BOT, NOON);

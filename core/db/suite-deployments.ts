@@ -163,6 +163,24 @@ export function deploymentCases(open: Open): void {
       expect((await getDeployment(scope, first.id)).status).toBe("live");
     });
 
+    it("failing and going live at once: the pointer says what the status says", async () => {
+      const { scope } = await newTenant(open());
+      const { agent } = await newAgent(scope);
+      const wish = { version: 1, environment: "prod" };
+      const { deployment } = await createDeployment(scope, agent.id, wish, NOON);
+      const { build } = await built(scope, deployment.id);
+      const problem = { code: "timeout" as const, detail: "no answer" };
+      const [outcome] = await Promise.all([
+        finishLive(scope, build, NOON),
+        failDeployment(scope, deployment.id, problem, NOON),
+      ]);
+      const { status } = await getDeployment(scope, deployment.id);
+      const pulled = await loadRelease(scope, agent.id, "prod", 0, noPrice);
+      expect([outcome, status, pulled === undefined]).toEqual(
+        status === "live" ? ["live", "live", false] : ["gone", "failed", true],
+      );
+    });
+
     it("the next deployment supersedes the one that was live", async () => {
       const { scope } = await newTenant(open());
       const { agent } = await newAgent(scope);

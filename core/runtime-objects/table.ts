@@ -1,4 +1,11 @@
-import { integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import {
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core";
 
 /** Tag ↔ object: how an `inv_` or `ses_` id finds its object, inside this tenant only (DECISIONS 2). */
 export const runtimeObject = sqliteTable(
@@ -13,6 +20,8 @@ export const runtimeObject = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.tag] }),
+    // Cron walks all tenants' objects by the first character of their tags.
+    index("runtime_object_tag").on(t.tag),
     uniqueIndex("runtime_object_name").on(t.tenantId, t.agentId, t.environment, t.replica),
   ],
 );

@@ -281,6 +281,8 @@ CREATE TABLE "runtime_object" (
   PRIMARY KEY ("tenant_id", "tag")
 );
 --> statement-breakpoint
+CREATE INDEX "runtime_object_tag" ON "runtime_object" ("tag");
+--> statement-breakpoint
 CREATE UNIQUE INDEX "runtime_object_name" ON "runtime_object" ("tenant_id", "agent_id", "environment", "replica");
 --> statement-breakpoint
 ALTER TABLE "runtime_object" ENABLE ROW LEVEL SECURITY;
