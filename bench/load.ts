@@ -10,7 +10,7 @@ export type Target = {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** The body of one call, made anew for each. */
-  body(): string;
+  readonly body: () => string;
 };
 
 /** A fixed number of open connections; `close` when done. */

@@ -1,0 +1,36 @@
+/** How long a run may take. */
+export type Effort = {
+  readonly rounds: number;
+  /** Calls of one contender in one turn. */
+  readonly calls: number;
+  /** Length of one turn of throughput. */
+  readonly windowMs: number;
+  /** Live agents in the measurements of many. */
+  readonly agents: number;
+  /** The late turn that is compared with a session's first. */
+  readonly turn: number;
+  /** Starts of each server. */
+  readonly starts: number;
+  /** Invocations open at the kill. */
+  readonly inFlight: number;
+};
+
+export const FULL: Effort = {
+  rounds: 24,
+  calls: 50,
+  windowMs: 600,
+  agents: 1000,
+  turn: 1000,
+  starts: 7,
+  inFlight: 200,
+};
+
+export const QUICK: Effort = {
+  rounds: 6,
+  calls: 25,
+  windowMs: 300,
+  agents: 100,
+  turn: 100,
+  starts: 2,
+  inFlight: 50,
+};

@@ -1,0 +1,118 @@
+/** The servers of one run and how to reach them. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build, ROOT } from "../tools/build.ts";
+import type { Bundle } from "../tools/build.ts";
+import type { Target } from "./load.ts";
+import { agentHere, prepareTenant } from "./product.ts";
+import type { Api, Tenant } from "./product.ts";
+import { startServer } from "./process.ts";
+import type { Server } from "./process.ts";
+
+/** What an agent is asked; the same words everywhere. */
+export const INPUT = "hello there";
+
+/** A server that answers `POST /a/{name}/invoke`. `name` ends in the stub's model: `a1-stub-50`. */
+export type Contender = {
+  readonly server: Server;
+  readonly target: (name: string, options?: TargetOptions) => Target;
+};
+
+export type TargetOptions = {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly session?: () => string;
+};
+
+export type Product = Contender & {
+  readonly api: Api;
+  /** Make agents of these names live. */
+  readonly deploy: (names: readonly string[]) => Promise<void>;
+};
+
+export class World {
+  readonly stub: Server;
+  readonly #folder: string;
+  readonly #bundle: Bundle;
+  readonly #vars: Readonly<Record<string, string>>;
+  readonly #tenants = new Map<string, Tenant>();
+
+  private constructor(stub: Server, folder: string, bundle: Bundle) {
+    this.stub = stub;
+    this.#folder = folder;
+    this.#bundle = bundle;
+    this.#vars = { EGRESS_ALLOW: `127.0.0.1:${stub.port}` };
+  }
+
+  /** @param parent  Folder for the state of this run; removed by `close`. */
+  static async open(parent: string, log: (line: string) => void): Promise<World> {
+    const bundle = await build(log, { console: false });
+    mkdirSync(parent, { recursive: true });
+    const folder = mkdtempSync(join(parent, "berth-bench-"));
+    return new World(await startServer(join(ROOT, "bench", "stub.ts")), folder, bundle);
+  }
+
+  get modelUrl(): string {
+    return `http://127.0.0.1:${this.stub.port}/v1`;
+  }
+
+  /** The stub called without anything before it, as the floor calls it. */
+  direct(model: string, stream = false): Target {
+    const body = JSON.stringify({ model, messages: [{ role: "user", content: INPUT }], stream });
+    return { port: this.stub.port, path: "/v1/chat/completions", body: () => body };
+  }
+
+  /** A second start with the same `state` finds what the first one left. */
+  async floor(state: string): Promise<Contender> {
+    const script = join(ROOT, "bench", "floor", "serve.ts");
+    const stateDir = join(this.#folder, "floor", state);
+    const server = await startServer(script, { stateDir, modelUrl: this.modelUrl });
+    const body = JSON.stringify({ input: INPUT });
+    return {
+      server,
+      target: (name, { headers = {} } = {}) => ({
+        port: server.port,
+        path: `/a/${name}/invoke`,
+        headers,
+        body: () => body,
+      }),
+    };
+  }
+
+  /** The whole platform; its tenant and provider are made at the first start of a `state`. */
+  async product(state: string, vars: Readonly<Record<string, string>> = {}): Promise<Product> {
+    const known = this.#tenants.get(state);
+    const server = await startServer(join(ROOT, "tools", "serve.ts"), {
+      stateDir: join(this.#folder, "product", state),
+      vars: { ...this.#vars, BENCH_COUNTERS: "1", ...vars },
+      bundle: this.#bundle,
+      console: false,
+      ...(known === undefined ? {} : { port: known.port }),
+    });
+    const tenant = known ?? (await prepareTenant(server, this.modelUrl));
+    this.#tenants.set(state, tenant);
+    return productOn(server, tenant);
+  }
+
+  async close(): Promise<void> {
+    await this.stub.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function productOn(server: Server, tenant: Tenant): Product {
+  const agents = agentHere(server, tenant);
+  return {
+    server,
+    ...agents,
+    target: (name, { headers = {}, session } = {}) => ({
+      port: server.port,
+      host: tenant.host,
+      path: `/a/${name}/invoke`,
+      headers: { authorization: `Bearer ${tenant.key}`, ...headers },
+      body:
+        session === undefined
+          ? () => JSON.stringify({ input: INPUT })
+          : () => JSON.stringify({ input: INPUT, session_id: session() }),
+    }),
+  };
+}
