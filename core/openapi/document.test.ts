@@ -69,6 +69,34 @@ describe("the page", () => {
     expect(page).not.toContain("<an>");
   });
 
+  it("says what a body may hold, as far down as it goes", () => {
+    const page = documentPage(
+      openApiDocument(
+        [
+          {
+            method: "POST",
+            path: "/v1/things",
+            scope: "things:write",
+            summary: "Make",
+            json: z.object({
+              tags: z.array(z.string().max(9)).max(3),
+              shape: z.discriminatedUnion("kind", [
+                z.object({ kind: z.literal("dot"), x: z.number().int() }),
+                z.object({ kind: z.literal("line"), length: z.number().min(1) }),
+              ]),
+            }),
+            answers: [],
+          },
+        ],
+        ABOUT,
+      ),
+    );
+    const text = page.replaceAll(/<style>[^]*?<\/style>/g, "").replaceAll(/<[^>]+>/g, "");
+    expect(text).toContain("tags array of string, at most 9 characters, at most 3 items");
+    expect(text).toContain("length number, at least 1");
+    expect(text).toContain("x integer, required");
+  });
+
   it("names every route", () => {
     for (const { path } of ROUTES) expect(page).toContain(templated(path));
   });

@@ -1,16 +1,11 @@
 /**
  * The OpenAPI document as one readable page: no script, nothing loaded, one inline style.
  *
- * Everything that comes from the document is escaped here; `html` is the only place where text
- * becomes markup.
+ * Everything that comes from the document passes `html`, the only place where text becomes markup.
  */
-import type {
-  JsonSchemaNode,
-  OpenApiDocument,
-  OpenApiResponse,
-  Operation,
-  Parameter,
-} from "./document.ts";
+import type { OpenApiDocument, OpenApiResponse, Operation, Parameter } from "./document.ts";
+import { PROBLEMS } from "../problem.ts";
+import { html, schemaList, typeWords } from "./schema-list.ts";
 
 /** The page's whole style sheet; its hash goes into the Content-Security-Policy. */
 export const PAGE_STYLE = `
@@ -22,6 +17,7 @@ export const PAGE_STYLE = `
 body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 a { color: var(--accent); }
+pre { overflow-x: auto; background: var(--code); border-radius: 0.4rem; padding: 0.5rem; }
 code { font: 0.875rem/1.4 ui-monospace, monospace; background: var(--code); border-radius: 0.2rem;
   padding: 0 0.2rem; }
 nav ul, .schema { list-style: none; padding: 0; }
@@ -45,6 +41,9 @@ export function documentPage(document: OpenApiDocument): string {
     ([tag, operations]) =>
       `<section aria-labelledby="${html(tag)}"><h2 id="${html(tag)}">${html(tag)}</h2>${operations.join("")}</section>`,
   );
+  const problems = Object.entries(PROBLEMS).map(
+    ([code, { status, title: said }]) => `<li>${status} <code>${code}</code> ${html(said)}</li>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -57,11 +56,26 @@ export function documentPage(document: OpenApiDocument): string {
 <header><h1>${html(title)} <span class="soft">${html(version)}</span></h1>
 <p>${html(description)}</p>
 <p>Machine form: <a href="/openapi.json">/openapi.json</a></p></header>
-<nav aria-label="Nouns"><ul>${entries.join("")}</ul></nav>
-<main>${sections.join("")}</main>
+<nav aria-label="Nouns"><ul>${entries.join("")}<li><a href="#problems">problems</a></li></ul></nav>
+<main>
+<section aria-labelledby="start"><h2 id="start">How to ask</h2>
+<p>Send a key as <code>authorization: Bearer …</code> or <code>x-api-key</code>.</p>
+<pre><code>${html(example(document))}</code></pre>
+<p>Send a change with <code>if-match</code> and the <code>etag</code> you read; a POST with an <code>idempotency-key</code> if it may be sent again. A list goes on with <code>?cursor=</code> and the <code>next_cursor</code> it gave.</p>
+</section>
+${sections.join("")}
+<section aria-labelledby="problems"><h2 id="problems">problems</h2>
+<ul class="schema">${problems.join("")}</ul></section>
+</main>
 </body>
 </html>
 `;
+}
+
+/** A line to copy: the first list of the document. */
+function example({ servers, paths }: OpenApiDocument): string {
+  const listed = Object.entries(paths).find(([, { get }]) => get && get["x-scope"] !== "open");
+  return `curl -s ${servers[0]?.url ?? ""}${listed?.[0] ?? "/health"} -H "authorization: Bearer $KEY"`;
 }
 
 function grouped(document: OpenApiDocument): Map<string, string[]> {
@@ -111,53 +125,4 @@ function answerBlock([status, { description, content = {} }]: readonly [
       `<p class="soft">${html(mediaType)}</p>${"$ref" in schema ? "" : schemaList(schema)}`,
   );
   return `<p><code>${html(status)}</code> ${html(description)}</p>${bodies.join("")}`;
-}
-
-/** Depth is bounded: a schema may refer to itself. */
-function schemaList(schema: JsonSchemaNode, depth = 0): string {
-  const inner = isNode(schema["items"]) ? schema["items"] : schema;
-  const properties = isNode(inner["properties"]) ? Object.entries(inner["properties"]) : [];
-  if (properties.length === 0 || depth > 6) return depth === 0 ? `<p>${typeWords(schema)}</p>` : "";
-  const required = Array.isArray(inner["required"]) ? inner["required"] : [];
-  const rows = properties.map(([name, node]) => {
-    const child = isNode(node) ? node : {};
-    const need = required.includes(name) ? `, required` : "";
-    return `<li><code>${html(name)}</code> ${typeWords(child)}<span class="soft">${need}</span>${schemaList(child, depth + 1)}</li>`;
-  });
-  return `<ul class="schema">${rows.join("")}</ul>`;
-}
-
-/** A schema's kind and bounds in a few words: `string, 1–64 characters`. */
-function typeWords(schema: JsonSchemaNode): string {
-  const options = [schema["anyOf"], schema["oneOf"]].find((list) => Array.isArray(list));
-  if (Array.isArray(options)) return options.filter(isNode).map(typeWords).join(" or ");
-  if ("const" in schema) return `<code>${html(JSON.stringify(schema["const"]))}</code>`;
-  if (Array.isArray(schema["enum"])) {
-    return schema["enum"].map((value) => `<code>${html(JSON.stringify(value))}</code>`).join(" ");
-  }
-  const words = [named(schema["format"]) ?? named(schema["type"]) ?? "any"];
-  const low = schema["minLength"] ?? schema["minimum"] ?? schema["minItems"];
-  const high = schema["maxLength"] ?? schema["maximum"] ?? schema["maxItems"];
-  if (typeof low === "number") words.push(`from ${low}`);
-  if (typeof high === "number") words.push(`to ${high}`);
-  if ("default" in schema) words.push(`default ${JSON.stringify(schema["default"])}`);
-  return `<span class="soft">${html(words.join(", "))}</span>`;
-}
-
-function named(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function isNode(value: unknown): value is JsonSchemaNode {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Text as HTML text or attribute value. */
-function html(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
 }
