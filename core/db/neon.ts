@@ -9,10 +9,10 @@ import { drizzle } from "drizzle-orm/sqlite-proxy";
 import { numbered } from "./placeholders.ts";
 import { type Db, type PlatformScope, platformScope } from "./scope.ts";
 
-export type PgStatement = { readonly sql: string; readonly params: readonly unknown[] };
+type PgStatement = { readonly sql: string; readonly params: readonly unknown[] };
 
 /** Rows in column order; `int8` and `numeric` already as numbers. */
-export type PgRows = readonly (readonly unknown[])[];
+type PgRows = readonly (readonly unknown[])[];
 
 /** The driver's port: run all in one transaction, answer the rows of each. */
 export type PgTransaction = (statements: readonly PgStatement[]) => Promise<readonly PgRows[]>;
@@ -35,7 +35,10 @@ export function neonPlatform(transact: PgTransaction, role: string | null): Plat
 
 function proxied(transact: PgTransaction, prologue: readonly PgStatement[]): Db {
   const run = async (queries: readonly Query[]) => {
-    const statements = queries.map(({ sql, params }) => ({ sql: numbered(sql), params }));
+    const statements = queries.map(({ sql, params }) => ({
+      sql: numbered(sql),
+      params: params.map(withoutNul),
+    }));
     const results = await transact([...prologue, ...statements]);
     return queries.map(({ method }, index) => {
       const rows = [...(results[prologue.length + index] ?? [])];
@@ -50,6 +53,14 @@ function proxied(transact: PgTransaction, prologue: readonly PgStatement[]): Db 
     },
     async (queries) => run(queries),
   );
+}
+
+/**
+ * Postgres takes no NUL in text and fails the statement. No contract lets one be stored, so it can
+ * only come with a look-up, which then finds what it would find on D1: nothing.
+ */
+function withoutNul(param: unknown): unknown {
+  return typeof param === "string" ? param.replaceAll("\u0000", "\ufffd") : param;
 }
 
 function quoted(identifier: string): string {

@@ -140,6 +140,14 @@ export function agentCases(open: Open): void {
       },
     );
 
+    it.each(["a\u0000b", "\ud800", "agt_' or 1=1", "x".repeat(10_000)])(
+      "finds nothing by an absurd name, and says no more than that",
+      async (name) => {
+        const { scope } = await newTenant(open());
+        expect(await refusal(getAgent(scope, name))).toBe("not_found");
+      },
+    );
+
     it("keeps text exactly: quotes, emoji, question marks, what looks like SQL", async () => {
       const { scope } = await newTenant(open());
       const name = `O'Brien "? $1 ?" 🤖 \\ %s; drop table agent --`;

@@ -7,6 +7,7 @@ import {
   findConsoleSession,
 } from "../console-sessions/store.ts";
 import { CONSOLE_SESSION_MS } from "../console-sessions/contract.ts";
+import { environment } from "../environments/table.ts";
 import { listEnvironments } from "../environments/store.ts";
 import { createAgent } from "../agents/store.ts";
 import { CLAIM_MS, REPLAY_MS, type Claim, type Claimed } from "../idempotency/contract.ts";
@@ -105,6 +106,19 @@ export function tenantCases(open: Open): void {
       expect(await refusal(setTenantStatus(open(), tenant.id, 1, "active", NOON))).toBe(
         "version_conflict",
       );
+    });
+
+    it("F158: a batch that fails anywhere leaves nothing behind", async () => {
+      const { scope } = await newTenant(open());
+      const place = { tenantId: scope.tenantId, createdAtMs: NOON };
+      const failing = scope.db.batch([
+        scope.db.insert(environment).values({ ...place, slug: "moon" }),
+        scope.db.insert(environment).values({ ...place, slug: "prod" }),
+      ]);
+      const [{ status }] = await Promise.allSettled([failing]);
+      expect(status).toBe("rejected");
+      const slugs = (await listEnvironments(scope)).map(({ slug }) => slug);
+      expect(slugs).toEqual(["dev", "prod", "staging"]);
     });
 
     it("F12: makes a scope only of something that has the form of a tenant's id", () => {

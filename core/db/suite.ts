@@ -12,7 +12,7 @@ import { tenantCases } from "./suite-tenants.ts";
 import type { Open } from "./suite-world.ts";
 
 export function storeSuite(engine: string, open: Open): void {
-  describe(`the control-plane store on ${engine}`, () => {
+  describe(`F158: the control-plane store on ${engine}`, () => {
     tenantCases(open);
     agentCases(open);
     deploymentCases(open);

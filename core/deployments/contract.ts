@@ -4,12 +4,11 @@ import { Slug } from "../names.ts";
 export const DeploymentStatus = z.enum(["queued", "building", "live", "superseded", "failed"]);
 export type DeploymentStatus = z.infer<typeof DeploymentStatus>;
 
-export const DeploymentEvent = z.object({
+const DeploymentEvent = z.object({
   at: z.string(),
   status: DeploymentStatus,
   detail: z.string(),
 });
-export type DeploymentEvent = z.infer<typeof DeploymentEvent>;
 
 export const Deployment = z.object({
   id: z.string(),

@@ -7,7 +7,5 @@ export const FIRST_ENVIRONMENTS = ["dev", "staging", "prod"] as const;
 /** The environment of an address that names none. */
 export const DEFAULT_ENVIRONMENT = "prod";
 
-export const EnvironmentSlug = Slug;
-
-export const Environment = z.object({ slug: EnvironmentSlug, created_at: z.string() });
+export const Environment = z.object({ slug: Slug, created_at: z.string() });
 export type Environment = z.infer<typeof Environment>;

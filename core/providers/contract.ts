@@ -14,14 +14,14 @@ export const Provider = z.object({
 export type Provider = z.infer<typeof Provider>;
 
 /** What a model reference may start with, and `local` is ours. */
-export const ProviderSlug = Slug.max(40)
+const ProviderSlug = Slug.max(40)
   .regex(/^[a-z]/, "starts with a letter")
   .refine((slug) => slug !== "local", "`local` is built in");
 
-export const BaseUrl = z.url({ protocol: /^https?$/ }).max(500);
+const BaseUrl = z.url({ protocol: /^https?$/ }).max(500);
 
 /** Printable ASCII: it goes into a header. */
-export const ApiKey = z
+const ApiKey = z
   .string()
   .min(1)
   .max(1000)

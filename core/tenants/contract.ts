@@ -18,7 +18,7 @@ export const Tenant = z.object({
 export type Tenant = z.infer<typeof Tenant>;
 
 /** A slug that can be served as a hostname; the message says what is wrong. */
-export const TenantSlug = z.string().check((context) => {
+const TenantSlug = z.string().check((context) => {
   const fault = slugFault(context.value);
   if (fault !== undefined) {
     context.issues.push({ code: "custom", message: fault, input: context.value });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEFAULT_ENVIRONMENT } from "../environments/contract.ts";
 import { IdOrSlug, Slug } from "../names.ts";
 import type { Principal } from "../principals/contract.ts";
 
@@ -8,7 +9,7 @@ export const TICKET_MS = 30_000;
 /** Body of `POST /v1/tickets`. */
 export const CreateTicket = z.strictObject({
   agent: IdOrSlug,
-  environment: Slug.default("prod"),
+  environment: Slug.default(DEFAULT_ENVIRONMENT),
 });
 export type CreateTicket = z.infer<typeof CreateTicket>;
 
