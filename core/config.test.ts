@@ -159,6 +159,17 @@ describe("what belongs together", () => {
     expect(refused({ ...PRODUCTION, [setting]: value }).settings).toEqual([setting]);
   });
 
+  it("F43: an issuer stands once, pinned to one algorithm", () => {
+    const issuer = (alg: string) => ({
+      issuer: "https://i.example",
+      audience: "b",
+      alg,
+      jwks_uri: "https://i.example/jwks",
+    });
+    const vars = { ...LOCAL, TOKEN_ISSUERS: JSON.stringify([issuer("ES256"), issuer("RS256")]) };
+    expect(refused(vars).settings).toEqual(["TOKEN_ISSUERS"]);
+  });
+
   it.each([
     { alg: "none", jwk: { kty: "oct" } },
     { alg: "HS256", jwks_uri: "https://i.example/jwks" },

@@ -77,6 +77,12 @@ const TokenIssuer = z
   .refine((it) => it.alg !== "HS256" || it.jwk !== undefined);
 export type TokenIssuer = z.infer<typeof TokenIssuer>;
 
+/** One entry per issuer, so that which algorithm is pinned is no question. */
+const TokenIssuers = z
+  .array(TokenIssuer)
+  .max(32)
+  .refine((all) => new Set(all.map(({ issuer }) => issuer)).size === all.length);
+
 /** The private key our own tokens are signed with: Ed25519 or P-256. */
 const SigningJwk = z.union([
   z.looseObject({
@@ -155,7 +161,7 @@ function parseShared(read: Reader): SharedConfig {
     credentialCacheMs: read.text("CREDENTIAL_CACHE_MS", Milliseconds, false) ?? 5000,
     egressAllow: read.list("EGRESS_ALLOW", HOST_AND_PORT),
     faultPoints: read.list("FAULT_POINTS", FAULT_POINT),
-    tokenIssuers: read.json("TOKEN_ISSUERS", z.array(TokenIssuer).max(32), false) ?? [],
+    tokenIssuers: read.json("TOKEN_ISSUERS", TokenIssuers, false) ?? [],
     tokenSigningJwk: read.json("TOKEN_SIGNING_JWK", SigningJwk, production),
   };
   if (production) refuseLocalOnly(read, shared);

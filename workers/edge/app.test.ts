@@ -45,6 +45,19 @@ describe("X-Request-Id", () => {
   });
 });
 
+it("what was answered to a credential is kept by no cache, and guessed at by no browser", async () => {
+  for (const answer of [
+    await world.acme.ask("/v1/agents"),
+    await world.acme.ask("/v1/agents", { as: null, headers: { "x-api-key": world.acme.key } }),
+    await world.acme.ask("/v1/agents", { as: null, headers: { cookie: "berth=x" } }),
+    await world.acme.ask("/v1/nowhere"),
+  ]) {
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    await answer.text();
+  }
+});
+
 describe("a page of another origin", () => {
   const origin = "https://elsewhere.example";
 

@@ -120,13 +120,21 @@ function allowedMethods<E extends EdgeEnv>(app: Hono<E>, path: string): readonly
   );
 }
 
+/** What every answer has; a socket's is not for reading. */
 function dressed(response: Response, request: Request, requestId: string): Response {
+  if (response.status === 101) return response;
   const own = mutable(response);
   own.headers.set("x-request-id", requestId);
-  // What names no rule of its own is somebody's: nothing between here and them may keep it.
-  if (!own.headers.has("cache-control")) own.headers.set("cache-control", "no-store");
+  own.headers.set("x-content-type-options", "nosniff");
+  if (credentialed(request) && !own.headers.has("cache-control")) {
+    own.headers.set("cache-control", "no-store");
+  }
   allowOrigin(request, own.headers);
   return own;
+}
+
+function credentialed({ headers }: Request): boolean {
+  return headers.has("authorization") || headers.has("cookie") || headers.has("x-api-key");
 }
 
 /** Answers of `fetch` and of the asset store have headers that cannot be set. */

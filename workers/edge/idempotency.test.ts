@@ -25,7 +25,7 @@ describe("Idempotency-Key", () => {
     '"open',
     'open"',
     '"a"b"',
-    "\u00e9",
+
     '"\\x"',
   ])("%j is malformed", (given) => {
     expect(() => keyOf(given)).toThrow(Problem);
