@@ -2,9 +2,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { PGlite } from "@electric-sql/pglite";
 import { describe, expect, it } from "vitest";
+import { neonMigrations } from "../../migrations/neon.ts";
 import { migration, postgresSchema, sqliteSchema } from "../../migrations/print.ts";
 import { TABLES, TENANT_TABLE } from "../../migrations/tables.ts";
-import { neonMigrations } from "./suite-pglite.ts";
 
 /** Compiling Postgres to start it takes seconds on a busy machine. */
 const STARTS_POSTGRES_MS = 60_000;
@@ -20,7 +20,10 @@ describe("migrations", () => {
     "F159, F11: on a clean Postgres come to what the tables say, policies too",
     async () => {
       const pg = new PGlite();
-      const migrated = await postgresObjects(pg, neonMigrations());
+      const migrated = await postgresObjects(
+        pg,
+        neonMigrations().flatMap(({ statements }) => statements),
+      );
       // Emptied, not made anew: the role is there already, as for a second database of one server.
       await pg.exec("drop schema public cascade; create schema public");
       const printed = migration("", postgresSchema(TABLES, TENANT_TABLE));

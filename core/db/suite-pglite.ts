@@ -2,36 +2,28 @@
  * A Postgres for tests: PGlite behind Neon's HTTP protocol, so that the driver under test is the
  * one in production, to its last parser.
  */
-import { readFileSync, readdirSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import { neonConfig } from "@neondatabase/serverless";
+import { migrateNeon, neonMigrations } from "../../migrations/neon.ts";
 import { APP_ROLE } from "../../migrations/print.ts";
 import { neonTransaction } from "./neon-driver.ts";
-import { neonPlatform } from "./neon.ts";
+import { type PgTransaction, neonPlatform } from "./neon.ts";
 import type { PlatformScope } from "./scope.ts";
 
 export type TestPostgres = {
   readonly pg: PGlite;
+  readonly transact: PgTransaction;
   readonly platform: PlatformScope;
 };
 
 /** A new, empty database with every migration applied. */
 export async function openPglite(): Promise<TestPostgres> {
   const pg = new PGlite();
-  for (const text of neonMigrations()) await pg.exec(text);
   // The driver's fetch is a setting of the whole process: one database at a time.
   neonConfig.fetchFunction = (_url: string, init: { readonly body: string }) => answer(pg, init);
   const transact = neonTransaction("postgres://owner:none@db.test/berth");
-  return { pg, platform: neonPlatform(transact, APP_ROLE) };
-}
-
-/** The texts of migrations/neon, in order. */
-export function neonMigrations(): readonly string[] {
-  const folder = `${import.meta.dirname}/../../migrations/neon`;
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".sql"))
-    .toSorted()
-    .map((name) => readFileSync(`${folder}/${name}`, "utf8"));
+  await migrateNeon(transact, neonMigrations());
+  return { pg, transact, platform: neonPlatform(transact, APP_ROLE) };
 }
 
 type Sent = { readonly query: string; readonly params: unknown[] };
