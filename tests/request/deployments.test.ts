@@ -2,9 +2,12 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type DeploymentMessage, dueOutbox } from "../../core/db/outbox.ts";
 import { tenantScope } from "../../core/db/scope.ts";
+import type { Release } from "../../core/deployments/release.ts";
 import { createDeployment } from "../../core/deployments/store.ts";
+import type { Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { runtimeOf } from "../../workers/api/runtime.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
+import { announceDeployment } from "../../workers/jobs/announce.ts";
 import {
   DEPLOYMENT_STAGES,
   type DeploymentJob,
@@ -22,8 +25,9 @@ type Deployment = {
 };
 
 let acme: TestTenant;
+let globex: TestTenant;
 beforeAll(async () => {
-  ({ acme } = await newWorld());
+  ({ acme, globex } = await newWorld());
 });
 
 describe("a deployment", () => {
@@ -135,6 +139,70 @@ describe("a deployment's message", () => {
     }
   });
 
+  it("of an earlier deployment that comes after a later one takes nothing back", async () => {
+    const earlier = await queued("overtaken");
+    const later = await queuedFor(earlier.agentId);
+    expect(await delivered(later.message)).toBe("ack");
+    expect(await delivered(earlier.message)).toBe("ack");
+    const statusOf = ({ id }: Queued) => acme.json<Deployment>(`/v1/deployments/${id}`, 200);
+    expect(await statusOf(earlier)).toMatchObject({ status: "superseded" });
+    expect(await statusOf(later)).toMatchObject({ status: "live" });
+  });
+
+  it("whose provider changes under the build is built again with the provider of now", async () => {
+    const base_url = `http://127.0.0.1:${env.TEST_MODEL_PORT}/v1`;
+    const json = { slug: "moving", kind: "openai", base_url };
+    const provider = await acme.json<{ id: string }>("/v1/providers", 201, { json });
+    const { message, id } = await queued("behind", { kind: "llm", model: "moving/echo" });
+    const releases: Release[] = [];
+    let patched = false;
+    const changing = (owner: Owner) => ({
+      install: (release: Release) => runtimeOf(env, owner).install(release),
+      health: async (of: Owner, generation: number) => {
+        const headers = { "if-match": '"1"' };
+        const change = { method: "PATCH", json: { api_key: "sk-of-now" }, headers };
+        if (!patched) await acme.json(`/v1/providers/${provider.id}`, 200, change);
+        patched = true;
+        return runtimeOf(env, owner).health(of, generation);
+      },
+    });
+    const swapped = (release: Release) => void releases.push(release);
+    expect(await delivered(message, { runtimeOf: changing, swapped })).toBe("ack");
+    expect(await acme.json(`/v1/deployments/${id}`, 200)).toMatchObject({ status: "live" });
+    expect(releases.map(({ providers: [used] }) => used?.sealedKey !== null)).toEqual([
+      false,
+      true,
+    ]);
+  });
+
+  it("that meets only defects is given up after a while, and told so", async () => {
+    const { message, id } = await queued("cursed");
+    const dying = () => {
+      throw new Error("a defect");
+    };
+    expect(await delivered(message, { passed: dying })).toBe("retry");
+    expect(await acme.json(`/v1/deployments/${id}`, 200)).toMatchObject({ status: "building" });
+    const now = () => Date.now() + 3_600_000;
+    expect(await delivered(message, { passed: dying, now })).toBe("ack");
+    expect(await acme.json(`/v1/deployments/${id}`, 200)).toMatchObject({
+      status: "failed",
+      error: { code: "timeout" },
+    });
+  });
+
+  it("F12: reaches no further than the tenant it names", async () => {
+    const { message, id } = await queued("mine");
+    expect(await delivered({ ...message, tenantId: globex.id })).toBe("ack");
+    expect(await acme.json(`/v1/deployments/${id}`, 200)).toMatchObject({ status: "queued" });
+  });
+
+  it("that cannot be sent leaves the deployment accepted, for the sweep to announce", async () => {
+    const failing = { send: () => Promise.reject(new Error("the queue is down")) };
+    const { message } = await queued("unsent");
+    await expect(announceDeployment(failing, message)).resolves.toBeUndefined();
+    expect(await owed(message.deploymentId)).toEqual([message]);
+  });
+
   it("does not hold up the others of its batch", async () => {
     const [first, second] = [await queued("batch-one"), await queued("batch-two")];
     const dying = dyingAt("built");
@@ -144,14 +212,23 @@ describe("a deployment's message", () => {
   });
 });
 
+type Queued = {
+  readonly message: DeploymentMessage;
+  readonly id: string;
+  readonly agentId: string;
+};
+
 /** A deployment that is written but of which no queue was told. */
-async function queued(slug: string): Promise<{ message: DeploymentMessage; id: string }> {
-  const agent = await newAgent(acme, slug);
+async function queued(slug: string, spec?: object): Promise<Queued> {
+  return queuedFor((await newAgent(acme, slug, spec)).id);
+}
+
+async function queuedFor(agentId: string): Promise<Queued> {
   const scope = tenantScope(servicesOf(env).platform, acme.id);
   const wanted = { version: 1, environment: "prod" };
-  const { deployment, outboxId } = await createDeployment(scope, agent.id, wanted, Date.now());
+  const { deployment, outboxId } = await createDeployment(scope, agentId, wanted, Date.now());
   const message = { outboxId, tenantId: acme.id, deploymentId: deployment.id };
-  return { message, id: deployment.id };
+  return { message, id: deployment.id, agentId };
 }
 
 type Outcome = "ack" | "retry" | "nothing";

@@ -19,6 +19,7 @@ import {
   finishLive,
   getDeployment,
 } from "../../core/deployments/store.ts";
+import type { Release } from "../../core/deployments/release.ts";
 import { isId } from "../../core/ids.ts";
 import { priceOf } from "../../core/models/cost.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
@@ -33,6 +34,8 @@ export type DeploymentJob = {
   readonly platform: PlatformScope;
   readonly runtimeOf: (owner: Owner) => Pick<AgentRuntimeRpc, "install" | "health">;
   readonly now: () => number;
+  /** What is live was swapped: whoever keeps the old pointer may drop it. */
+  readonly swapped?: (release: Release) => void;
   /** Passed after each stage; a test throws from it to play a crash. */
   readonly passed?: (stage: DeploymentStage) => void;
 };
@@ -119,24 +122,26 @@ async function carryOut(job: DeploymentJob, scope: TenantScope, id: string): Pro
     const build = await beginBuilding(scope, id, job.now());
     if (build === undefined) return; // live, superseded or failed: J2
     job.passed?.("begun");
-    await prepareReplicas(job, scope, build);
+    const release = await prepareReplicas(job, scope, build);
     const outcome = await finishLive(scope, build, job.now());
+    if (release !== undefined) job.swapped?.(release);
     job.passed?.("swapped");
     if (outcome !== "behind") return;
   }
   throw new Error("providers changed under every build");
 }
 
-/** Every replica holds the release and says it can run it (DECISIONS 19). */
+/** Every replica holds the release and says it can run it (DECISIONS 19). Returns the last one's. */
 async function prepareReplicas(
   job: DeploymentJob,
   scope: TenantScope,
   build: Build,
-): Promise<void> {
+): Promise<Release | undefined> {
   const { agent_id: agentId, environment } = build.deployment;
+  let release: Release | undefined;
   for (let replica = 0; replica < build.replicas; replica += 1) {
     const owner = { tenantId: scope.tenantId, agentId, environment, replica };
-    const release = await buildRelease(scope, build, replica, priceOf, job.now());
+    release = await buildRelease(scope, build, replica, priceOf, job.now());
     job.passed?.("built");
     const runtime = job.runtimeOf(owner);
     Problem.unwrap(await runtime.install(release));
@@ -144,4 +149,5 @@ async function prepareReplicas(
     Problem.unwrap(await runtime.health(owner, release.generation));
     job.passed?.("healthy");
   }
+  return release;
 }

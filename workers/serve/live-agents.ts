@@ -31,18 +31,43 @@ export function liveAgent(wanted: Wanted): LiveAgent | Promise<LiveAgent> {
     : permitted(found, wanted);
 }
 
+/** Something else is live now: this isolate looks it up anew, under its id and its slug. */
+export function forgetLiveAgent(
+  services: Services,
+  { tenantId, agentId, agentSlug, environment }: Swapped,
+): void {
+  for (const name of [agentId, agentSlug]) {
+    cacheOf(services).forget(keyOf(tenantId, environment, name));
+  }
+}
+
+export type Swapped = {
+  readonly tenantId: string;
+  readonly agentId: string;
+  readonly agentSlug: string;
+  readonly environment: string;
+};
+
 function lookUp({ arrival, agent, environment }: Wanted): Found<LiveAgent> {
   if (arrival.at !== "tenant") throw missing("agent");
   const { services, nowMs, keep } = arrival;
   const { scope } = arrival.residence;
+  const key = keyOf(scope.tenantId, environment, agent);
+  return cacheOf(services).get(key, nowMs, () => findLiveAgent(scope, agent, environment), keep);
+}
+
+function cacheOf(services: Services): ReadCache<LiveAgent> {
   let cache = caches.get(services);
   if (cache === undefined) {
     cache = new ReadCache(services.config.credentialCacheMs, AGENTS_KEPT);
     caches.set(services, cache);
   }
-  // Slugs and ids hold no space; the tenant's id comes first so that no key crosses tenants.
-  const key = `${scope.tenantId} ${environment} ${agent}`;
-  return cache.get(key, nowMs, () => findLiveAgent(scope, agent, environment), keep);
+  return cache;
+}
+
+/** Slugs and ids hold no space; the tenant's id comes first so that no key crosses tenants. */
+function keyOf(tenantId: string, environment: string, name: string): string {
+  return `${tenantId} ${environment} ${name}`;
 }
 
 function permitted(agent: LiveAgent | undefined, { principal }: Wanted): LiveAgent {
