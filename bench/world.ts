@@ -23,6 +23,11 @@ export type TargetOptions = {
   readonly session?: () => string;
 };
 
+export type ServerOptions = {
+  /** Opens the runtime's inspector there. */
+  readonly inspectorPort?: number;
+};
+
 export type Product = Contender & {
   readonly api: Api;
   /** Make agents of these names live. */
@@ -40,7 +45,7 @@ export class World {
     this.stub = stub;
     this.#folder = folder;
     this.#bundle = bundle;
-    this.#vars = { EGRESS_ALLOW: `127.0.0.1:${stub.port}` };
+    this.#vars = { EGRESS_ALLOW: `127.0.0.1:${stub.port}`, BENCH_COUNTERS: "1" };
   }
 
   /** @param parent  Folder for the state of this run; removed by `close`. */
@@ -49,6 +54,10 @@ export class World {
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, "berth-bench-"));
     return new World(await startServer(join(ROOT, "bench", "stub.ts")), folder, bundle);
+  }
+
+  get bundle(): Bundle {
+    return this.#bundle;
   }
 
   get modelUrl(): string {
@@ -62,10 +71,10 @@ export class World {
   }
 
   /** A second start with the same `state` finds what the first one left. */
-  async floor(state: string): Promise<Contender> {
+  async floor(state: string, options: ServerOptions = {}): Promise<Contender> {
     const script = join(ROOT, "bench", "floor", "serve.ts");
     const stateDir = join(this.#folder, "floor", state);
-    const server = await startServer(script, { stateDir, modelUrl: this.modelUrl });
+    const server = await startServer(script, { stateDir, modelUrl: this.modelUrl, ...options });
     const body = JSON.stringify({ input: INPUT });
     return {
       server,
@@ -79,13 +88,14 @@ export class World {
   }
 
   /** The whole platform; its tenant and provider are made at the first start of a `state`. */
-  async product(state: string, vars: Readonly<Record<string, string>> = {}): Promise<Product> {
+  async product(state: string, options: ServerOptions = {}): Promise<Product> {
     const known = this.#tenants.get(state);
     const server = await startServer(join(ROOT, "tools", "serve.ts"), {
       stateDir: join(this.#folder, "product", state),
-      vars: { ...this.#vars, BENCH_COUNTERS: "1", ...vars },
+      vars: this.#vars,
       bundle: this.#bundle,
       console: false,
+      ...options,
       ...(known === undefined ? {} : { port: known.port }),
     });
     const tenant = known ?? (await prepareTenant(server, this.modelUrl));
