@@ -8,7 +8,7 @@ import { Link, Mark, ProblemNote, Skeleton, Title } from "./parts.tsx";
 import { parseRoute, useAddress, type Route } from "./route.ts";
 import { SignIn } from "./sign-in.tsx";
 import { TalkScreen } from "./talk.tsx";
-import type { SignedIn } from "./wire.ts";
+import type { May, SignedIn } from "./wire.ts";
 
 type Standing = "unknown" | "signed out" | ApiProblem | SignedIn;
 
@@ -81,16 +81,19 @@ function Shell(props: { readonly me: SignedIn; readonly onSignedOut: () => void 
 
 function Screen(props: { readonly route: Route; readonly scopes: readonly string[] }) {
   const { route } = props;
-  const may = { write: props.scopes.includes("invocations:write") };
+  const may: May = {
+    invoke: props.scopes.includes("agents:invoke"),
+    write: props.scopes.includes("invocations:write"),
+  };
   switch (route.screen) {
     case "agents":
       return <AgentsScreen />;
     case "talk":
-      return <TalkScreen key={route.agent} agent={route.agent} query={route.query} />;
+      return <TalkScreen key={route.agent} agent={route.agent} query={route.query} may={may} />;
     case "invocations":
       return <InvocationsScreen key={route.agent} agent={route.agent} query={route.query} />;
     case "invocation":
-      return <InvocationScreen key={route.id} id={route.id} mayWrite={may.write} />;
+      return <InvocationScreen key={route.id} id={route.id} may={may} />;
     case "missing":
     default:
       return (

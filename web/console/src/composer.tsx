@@ -7,7 +7,8 @@ export function Composer(props: {
   readonly refusal: string | undefined;
   readonly busy: boolean;
   readonly onSend: (text: string) => void;
-  readonly onStop: () => void;
+  /** Absent when the key may not stop what it began. */
+  readonly onStop: (() => void) | undefined;
 }) {
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => field.current?.focus({ preventScroll: true }), []);
@@ -24,14 +25,14 @@ export function Composer(props: {
     field.current?.focus();
   };
   const press = (e: KeyboardEvent) => {
-    if (e.key === "Escape" && props.busy) props.onStop();
+    if (e.key === "Escape" && props.busy) props.onStop?.();
     // While an input method composes, Enter accepts its suggestion.
     if (e.key !== "Enter" || e.shiftKey || e.nativeEvent.isComposing) return;
     e.preventDefault();
     send();
   };
   const stop = () => {
-    props.onStop();
+    props.onStop?.();
     field.current?.focus();
   };
   return (
@@ -49,12 +50,17 @@ export function Composer(props: {
           disabled={props.refusal !== undefined}
           onKeyDown={press}
         />
-        {props.busy ? (
+        {props.busy && props.onStop ? (
           <button type="button" className="stop" onClick={stop}>
             Stop
           </button>
         ) : (
-          <button type="submit" className="primary" disabled={props.refusal !== undefined}>
+          <button
+            type="submit"
+            className="primary"
+            disabled={props.refusal !== undefined}
+            aria-disabled={props.busy}
+          >
             Send
           </button>
         )}

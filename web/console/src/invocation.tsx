@@ -10,12 +10,13 @@ import { Sources } from "./sources.tsx";
 import { StepList } from "./steps.tsx";
 import { askedIn } from "./turn.ts";
 import { Failure } from "./turns.tsx";
+import type { May } from "./wire.ts";
 
 /** How often an invocation that has not ended is read again. */
 const REFRESH_MS = 1000;
 
 /** One invocation whole: what came in, what went out, every step between, and what it cost. */
-export function InvocationScreen(props: { readonly id: string; readonly mayWrite: boolean }) {
+export function InvocationScreen(props: { readonly id: string; readonly may: May }) {
   const path = `/v1/invocations/${encodeURIComponent(props.id)}`;
   const invocation = useLoad<Invocation>(path);
   const steps = useLoad<{ readonly data: readonly Step[] }>(`${path}/steps`);
@@ -36,9 +37,7 @@ export function InvocationScreen(props: { readonly id: string; readonly mayWrite
           <span className="id">{props.id}</span>
           <CopyButton text={props.id} label="Copy the id" />
         </div>
-        {found ? (
-          <Actions of={found} mayWrite={props.mayWrite} onChanged={invocation.reload} />
-        ) : null}
+        {found ? <Actions of={found} may={props.may} onChanged={invocation.reload} /> : null}
       </div>
       {invocation.problem ? (
         <ProblemNote problem={invocation.problem} onRetry={invocation.reload} />
@@ -141,7 +140,7 @@ function Spoken({ of }: { readonly of: Invocation }) {
 /** Retry what has ended, cancel what has not. */
 function Actions(props: {
   readonly of: Invocation;
-  readonly mayWrite: boolean;
+  readonly may: May;
   readonly onChanged: () => void;
 }) {
   const { id, completed_at: completedAt } = props.of;
@@ -168,7 +167,7 @@ function Actions(props: {
       await ask(`/v1/invocations/${id}/cancel`, post);
       props.onChanged();
     });
-  if (!props.mayWrite) return null;
+  if (!props.may.write) return null;
   return (
     <div className="actions">
       {completedAt === null ? (

@@ -9,9 +9,14 @@ import { Sessions } from "./sessions.tsx";
 import { Turns } from "./turns.tsx";
 import { pending } from "./turn.ts";
 import { useTranscript } from "./use-transcript.ts";
+import type { May } from "./wire.ts";
 
 /** Talk to one agent: its sessions at the side, the turns of one, and the place to write. */
-export function TalkScreen(props: { readonly agent: string; readonly query: URLSearchParams }) {
+export function TalkScreen(props: {
+  readonly agent: string;
+  readonly query: URLSearchParams;
+  readonly may: May;
+}) {
   const agent = useLoad<Agent>(`/v1/agents/${encodeURIComponent(props.agent)}`);
   const live = Object.keys(agent.data?.live ?? {});
   const asked = props.query.get("environment");
@@ -34,6 +39,7 @@ export function TalkScreen(props: { readonly agent: string; readonly query: URLS
           agent={found}
           environment={environment}
           session={props.query.get("session")}
+          may={props.may}
         />
       )}
     </AgentFrame>
@@ -44,6 +50,7 @@ function Talk(props: {
   readonly agent: Agent;
   readonly environment: string;
   readonly session: string | null;
+  readonly may: May;
 }) {
   const { agent, environment, session } = props;
   const accepted = useCallback(
@@ -53,7 +60,6 @@ function Talk(props: {
   );
   const transcript = useTranscript({ agent: agent.slug, environment, session }, accepted);
   const { turns } = transcript;
-  const version = agent.live[environment];
   return (
     <div className="talk">
       <Sessions
@@ -73,14 +79,25 @@ function Talk(props: {
         <Composer
           agentName={agent.name}
           key={transcript.opened}
-          refusal={version === undefined ? `Nothing is live in ${environment}.` : undefined}
+          refusal={refusalOf(props)}
           busy={turns.some(pending)}
           onSend={transcript.send}
-          onStop={transcript.stop}
+          onStop={props.may.write ? transcript.stop : undefined}
         />
       </section>
     </div>
   );
+}
+
+/** Why nothing can be sent here, in a few words. */
+function refusalOf(props: {
+  readonly agent: Agent;
+  readonly environment: string;
+  readonly may: May;
+}): string | undefined {
+  if (!props.may.invoke) return "This key may not invoke agents.";
+  if (props.agent.live[props.environment] !== undefined) return undefined;
+  return `Nothing is live in ${props.environment}.`;
 }
 
 function Opening({ agent, environment }: { readonly agent: Agent; readonly environment: string }) {

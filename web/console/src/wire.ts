@@ -15,3 +15,6 @@ export type SignedIn = {
   readonly tenant: { readonly slug: string; readonly name: string };
   readonly principal: { readonly id: string; readonly scopes: readonly string[] };
 };
+
+/** What of the console the key behind the cookie can use; the server decides again. */
+export type May = { readonly invoke: boolean; readonly write: boolean };
