@@ -1,3 +1,4 @@
+import type { Deadlines } from "./deadlines.ts";
 import type { InvocationRow } from "./invocations.ts";
 
 /**
@@ -5,8 +6,13 @@ import type { InvocationRow } from "./invocations.ts";
  * a reader that comes back reads the log.
  */
 export class Feed {
+  readonly #deadlines: Deadlines;
   readonly #changes = new Map<string, Set<(changed: true) => void>>();
   readonly #ends = new Map<string, Set<(row: InvocationRow) => void>>();
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines;
+  }
 
   /** New events of this invocation are stored. */
   changed(invocationId: string): void {
@@ -24,12 +30,33 @@ export class Feed {
    * which the log was read and found empty: then no change can be missed.
    */
   change(invocationId: string, waitMs: number): Promise<true | undefined> {
-    return until(this.#changes, invocationId, waitMs);
+    return this.#until(this.#changes, invocationId, waitMs);
   }
 
   /** The terminal row, or undefined after `waitMs`. */
   end(invocationId: string, waitMs: number): Promise<InvocationRow | undefined> {
-    return until(this.#ends, invocationId, waitMs);
+    return this.#until(this.#ends, invocationId, waitMs);
+  }
+
+  #until<T>(
+    waiting: Map<string, Set<(value: T) => void>>,
+    key: string,
+    waitMs: number,
+  ): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      const wakers = waiting.get(key) ?? new Set();
+      waiting.set(key, wakers);
+      const waken = (value: T): void => {
+        cancel();
+        resolve(value);
+      };
+      const cancel = this.#deadlines.after(waitMs, () => {
+        wakers.delete(waken);
+        if (wakers.size === 0 && waiting.get(key) === wakers) waiting.delete(key);
+        resolve(undefined);
+      });
+      wakers.add(waken);
+    });
   }
 }
 
@@ -38,25 +65,4 @@ function wake<T>(waiting: Map<string, Set<(value: T) => void>>, key: string, val
   if (!wakers) return;
   waiting.delete(key);
   for (const waken of wakers) waken(value);
-}
-
-function until<T>(
-  waiting: Map<string, Set<(value: T) => void>>,
-  key: string,
-  waitMs: number,
-): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const wakers = waiting.get(key) ?? new Set();
-    waiting.set(key, wakers);
-    const waken = (value: T): void => {
-      clearTimeout(timer);
-      resolve(value);
-    };
-    const timer = setTimeout(() => {
-      wakers.delete(waken);
-      if (wakers.size === 0 && waiting.get(key) === wakers) waiting.delete(key);
-      resolve(undefined);
-    }, waitMs);
-    wakers.add(waken);
-  });
 }

@@ -1,3 +1,4 @@
+import type { Deadlines } from "./deadlines.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
 import type { Faults } from "./faults.ts";
@@ -12,6 +13,7 @@ export type Kernel = {
   readonly sql: Sql;
   readonly releases: Releases;
   readonly feed: Feed;
+  readonly deadlines: Deadlines;
   readonly faults: Faults;
   readonly now: Clock;
   /** Runs of this incarnation by invocation: the attempt that may speak, and its stop. */

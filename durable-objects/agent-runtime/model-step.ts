@@ -108,7 +108,7 @@ async function ask(kernel: Kernel, claim: Claim, sent: Sent): Promise<ModelStep>
   const model = claim.installed.model(sent.ref);
   const deltas = claim.deltas ? new Deltas(kernel, claim) : undefined;
   const timeoutMs = claim.installed.spec.model_timeout_ms;
-  const timer = setTimeout(() => stop.abort(new TimedOut(timeoutMs)), timeoutMs);
+  const inTime = kernel.deadlines.after(timeoutMs, () => stop.abort(new TimedOut(timeoutMs)));
   try {
     const answer = await model.answer(
       sent.request,
@@ -120,7 +120,7 @@ async function ask(kernel: Kernel, claim: Claim, sent: Sent): Promise<ModelStep>
     if (!current(kernel, claim)) throw new Fenced();
     return answered(kernel, claim, sent, answer, deltas?.rest() ?? []);
   } finally {
-    clearTimeout(timer);
+    inTime();
     deltas?.stop();
   }
 }

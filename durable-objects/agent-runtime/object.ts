@@ -15,6 +15,7 @@ import type {
   LedgerPage,
   Owner,
 } from "./contract.ts";
+import { Deadlines } from "./deadlines.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
 import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
@@ -57,10 +58,12 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const sql = new Sql(ctx.storage, local);
     this.#ownership = new Ownership(sql);
     migrate(sql); // synchronous: nothing is delivered before it returns
+    const deadlines = new Deadlines();
     this.#kernel = {
       sql,
       releases: new Releases(sql, (release) => ready(release, env)),
-      feed: new Feed(),
+      feed: new Feed(deadlines),
+      deadlines,
       faults: new Faults(local ? (reason) => ctx.abort(reason) : undefined),
       now: () => Date.now(),
       running: new Map(),

@@ -119,11 +119,12 @@ export class Runner {
 
   #start(taken: Claim): void {
     this.#kernel.running.set(taken.id, { attempt: taken.attempt });
-    void carry(this.#kernel, taken)
-      .then((row) => {
-        if (current(this.#kernel, taken)) this.finished(taken.id, row);
-      })
-      .catch((e: unknown) => logDefect("run.defect", e));
+    void this.#carry(taken).catch((e: unknown) => logDefect("run.defect", e));
+  }
+
+  async #carry(taken: Claim): Promise<void> {
+    const row = await carry(this.#kernel, taken);
+    if (current(this.#kernel, taken)) this.finished(taken.id, row);
   }
 
   /** Told once for all that finishes within a moment. */

@@ -123,6 +123,8 @@ function close(
 ): void {
   appendEvents(kernel.sql, claim.id, seq, facts, nowMs);
   kernel.sql.run("INSERT INTO outbox (invocation_id) VALUES (?)", claim.id);
+  // Everything open runs: then no turn waits behind this one.
+  if (kernel.open.count <= kernel.running.size) return;
   const next = kernel.sql.one<{ id: string; status: string; due_ms: number | null }>(
     `SELECT id, status, due_ms FROM invocation
      WHERE session_id = ? AND completed_ms IS NULL ORDER BY turn LIMIT 1`,
