@@ -14,7 +14,7 @@ import { session } from "./auth/session.ts";
 import { newApp } from "./edge/app.ts";
 import { chat } from "./serve/chat.ts";
 import { consolePages } from "./serve/console.ts";
-import { docs } from "./serve/docs.ts";
+import { docs, platformHome } from "./serve/docs.ts";
 import { health } from "./serve/health.ts";
 import { invoke } from "./serve/invoke.ts";
 import { openapi } from "./serve/openapi.ts";
@@ -24,6 +24,7 @@ export const app = newApp();
 
 app.platform
   .route("/v1/tenants", tenants)
+  .route("/", platformHome)
   .route("/", health)
   .route("/", openapi(app.routes))
   .route("/", docs(app.routes));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { IdOrSlug, Slug } from "../../core/names.ts";
+import { IdOrSlug } from "../../core/names.ts";
 
 /** An id as it comes. Its exact form is the store's business: a miss is a miss. */
 export const Id = z.string().min(1).max(80);
@@ -26,9 +26,6 @@ export const AtRevision = z.object({
     .regex(/^"[1-9][0-9]{0,14}"$/, 'expected the ETag you read, like "3"')
     .transform((tag) => Number(tag.slice(1, -1))),
 });
-
-/** Where an id or a slug names an environment in a query. */
-export const InEnvironment = z.object({ environment: Slug.optional() });
 
 /** `ETag` of a row at its revision. */
 export function etag(revision: number): { readonly etag: string } {

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { PAGE_STYLE, documentPage } from "../../core/openapi/page.ts";
 import type { EdgeEnv } from "../edge/context.ts";
-import { answers, open } from "../edge/routes.ts";
+import { answers, newPlatformRoutes, open } from "../edge/routes.ts";
 import { pageHeaders } from "./console.ts";
 import { type Routes, documentFor } from "./openapi.ts";
 
@@ -17,6 +17,14 @@ export function docs(routes: Routes): Hono<EdgeEnv> {
     },
   );
 }
+
+/** The platform's own address has nothing to show but where to read on. */
+export const platformHome = newPlatformRoutes().get(
+  "/",
+  open("Where to read on"),
+  answers(302, null, "To /docs."),
+  (c) => c.redirect("/docs"),
+);
 
 /** Nothing but the page's own style, by its hash. */
 async function policy(): Promise<string> {

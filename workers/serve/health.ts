@@ -16,6 +16,7 @@ const Health = z.object({
 });
 
 const Ready = z.object({ status: z.literal("ready") });
+const Unready = z.object({ status: z.literal("unready") });
 
 export const health = new Hono<EdgeEnv>()
   .get("/health", open("Alive"), answers(200, Health, "It answers."), (c) => {
@@ -34,7 +35,17 @@ export const health = new Hono<EdgeEnv>()
       tenant_context: { tenant: host.kind === "tenant" ? host.slug : null, user_id: null },
     });
   })
-  .get("/ready", open("Ready to serve"), answers(200, Ready, "The store answers."), async (c) => {
-    await listTenants(c.get("services").platform, { limit: 1 });
-    return c.json({ status: "ready" as const });
-  });
+  .get(
+    "/ready",
+    open("Ready to serve"),
+    answers(200, Ready, "The store answers."),
+    answers(503, Unready, "It does not; ask again."),
+    async (c) => {
+      try {
+        await listTenants(c.get("services").platform, { limit: 1 });
+        return c.json({ status: "ready" as const });
+      } catch {
+        return c.json({ status: "unready" as const }, 503, { "retry-after": "1" });
+      }
+    },
+  );
