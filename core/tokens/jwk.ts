@@ -33,8 +33,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   HS512: { kty: "oct", minBytes: 64 },
 };
 
-const RSA_MIN_BYTES = 256;
-const RSA_MAX_BYTES = 1024;
+const RSA_MIN_BITS = 2048;
+const RSA_MAX_BITS = 8192;
 
 /** Ready to verify `alg` with; `undefined` when the key must not. */
 export async function verifyKey(jwk: Jwk, alg: string): Promise<CryptoKey | undefined> {
@@ -54,14 +54,10 @@ export async function verifyKey(jwk: Jwk, alg: string): Promise<CryptoKey | unde
   }
 }
 
-/**
- * A set may be used when its keys can be told apart and none of them is a shared secret beside a
- * public key, where the one could be passed off as the other.
- */
+/** No shared secret stands beside a public key, where the one could be passed off as the other. */
 export function soundSet(keys: readonly Jwk[]): boolean {
-  const kids = keys.map((key) => key["kid"]).filter((kid) => kid !== undefined);
   const secrets = keys.filter((key) => key.kty === "oct").length;
-  return new Set(kids).size === kids.length && (secrets === 0 || secrets === keys.length);
+  return secrets === 0 || secrets === keys.length;
 }
 
 function hmacKey(secret: Uint8Array, alg: string): Promise<CryptoKey> {
@@ -87,9 +83,9 @@ function strong(jwk: Jwk, family: Family): boolean {
 /** 2048 to 8192 bits, exponent 65537, and not of the generator whose keys can be factored. */
 function strongRsa(modulus: Uint8Array | undefined, exponent: unknown): boolean {
   if (modulus === undefined || exponent !== "AQAB") return false;
-  const significant = modulus[0] === 0 ? modulus.subarray(1) : modulus;
-  if (significant.length < RSA_MIN_BYTES || significant.length > RSA_MAX_BYTES) return false;
-  return (significant[0] ?? 0) >= 0x80 && !rocaPrint(significant);
+  const [first = 0] = modulus;
+  const bits = modulus.length * 8 - (Math.clz32(first) - 24);
+  return first !== 0 && bits >= RSA_MIN_BITS && bits <= RSA_MAX_BITS && !rocaPrint(modulus);
 }
 
 function bytesOf(member: unknown): Uint8Array | undefined {
