@@ -261,12 +261,12 @@ export function tenantCases(open: Open): void {
       const claims = await Promise.all([claimKey(scope, same, NOON), claimKey(scope, same, NOON)]);
       expect(claims.map(({ state }) => state).toSorted()).toEqual(["new", "running"]);
       const first = claimOf(claims.find(({ state }) => state === "new"));
-      const body = { id: "key_9", secret: "berth_live_x", nested: [{ token: "t" }] };
+      const body = { id: "key_9", secret: "berth_live_x", key: { secret: "x" } };
       await completeKey(scope, first, { status: 201, body });
       expect(await claimKey(scope, same, NOON + 1)).toEqual({
         state: "done",
         status: 201,
-        body: { id: "key_9", secret: null, nested: [{ token: null }] },
+        body: { id: "key_9", secret: null, key: { secret: null } },
       });
       expect(await claimKey(scope, { ...same, fingerprint: "f2" }, NOON)).toEqual({
         state: "mismatch",
