@@ -18,8 +18,6 @@ export type Expectation = {
   readonly tenantNames: readonly string[];
 };
 
-export type Times = { readonly expiresAtMs: number };
-
 /** Epoch ms of the end, or why the claims do not hold. */
 export function checkClaims(
   claims: JsonObject,
