@@ -9,6 +9,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Claim, IdempotencySubject } from "../../core/idempotency/contract.ts";
+import { withoutSecrets } from "../../core/idempotency/secrets.ts";
 import { abandonKey, claimKey, completeKey } from "../../core/idempotency/store.ts";
 import { Problem } from "../../core/problem.ts";
 import { canonical } from "../../core/versions/canonical.ts";
@@ -104,7 +105,8 @@ async function settle(
     }),
   );
   const json = response.headers.get("content-type")?.includes("json") === true;
-  const document: unknown = json ? await response.clone().json() : null;
+  // Before it is wrapped: secrets are looked for where answers have them, not deeper.
+  const document: unknown = json ? withoutSecrets(await response.clone().json()) : null;
   await completeKey(owner, claim, { status: response.status, body: { headers, document } });
 }
 
