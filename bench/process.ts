@@ -1,8 +1,13 @@
 /** Servers under measurement, each the leader of a process group of its own that holds workerd. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** At most a twentieth of this busy counts as quiet. */
+const QUIET_MS = 60;
+const QUIET_LIMIT_MS = 3000;
 
 /** What a server prints when it is ready, on one line. */
 export type Ready = {
@@ -16,6 +21,10 @@ export type Server = {
   readonly ready: Ready;
   /** Resident bytes of workerd, now. */
   rssBytes(): number;
+  /** CPU time of workerd since its start, all threads. */
+  cpuMs(): number;
+  /** Resolves when workerd has finished what it does beside answering, 3 s at most. */
+  quiet(): Promise<void>;
   /** Kill -9 of the whole group, nothing finished first. */
   kill(): Promise<void>;
   /** Ends it as Ctrl-C would. */
@@ -41,10 +50,13 @@ export async function startServer(script: string, argument: object = {}): Promis
     signalGroup(child, signal);
     await ended;
   };
+  const pid = ready.workerdPid ?? child.pid ?? 0;
   return {
     port: ready.port,
     ready,
-    rssBytes: () => rssBytes(ready.workerdPid ?? child.pid ?? 0),
+    rssBytes: () => rssBytes(pid),
+    cpuMs: () => cpuMs(pid),
+    quiet: () => quiet(pid),
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
   };
@@ -69,4 +81,22 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 function rssBytes(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kib ?? 0) * 1024;
+}
+
+function cpuMs(pid: number): number {
+  let totalNs = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    totalNs += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+  }
+  return totalNs / 1e6;
+}
+
+async function quiet(pid: number): Promise<void> {
+  const untilMs = performance.now() + QUIET_LIMIT_MS;
+  for (let before = cpuMs(pid); performance.now() < untilMs;) {
+    await pause(QUIET_MS);
+    const now = cpuMs(pid);
+    if (now - before < QUIET_MS / 20) return;
+    before = now;
+  }
 }

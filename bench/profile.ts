@@ -22,7 +22,7 @@ import { World } from "./world.ts";
 import type { Contender } from "./world.ts";
 
 const AGENT = "profiled-stub";
-const WARM_UP = 500;
+const WARM_UP = 3000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

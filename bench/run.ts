@@ -42,7 +42,7 @@ const MEASURES: Readonly<Record<string, (world: World, effort: Effort) => Promis
   throughput: sideBySide(throughput),
   "first-token": sideBySide(firstToken),
   session: sideBySide(session),
-  counted: sideBySide(counted),
+  counted,
   agents,
   "cold-start": coldStart,
   recovery,

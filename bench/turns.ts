@@ -4,10 +4,16 @@ import { median } from "./statistics.ts";
 /** `samples[contender][round]`. */
 export type Samples = readonly (readonly (readonly number[])[])[];
 
-/** Each contender once a round; who begins moves on with the round. */
+/**
+ * Each contender once a round; who begins moves on with the round.
+ *
+ * @param rest  Awaited after each turn, so that what one contender still does in the background is
+ *              over when the next one begins.
+ */
 export async function inTurns(
   rounds: number,
   contenders: readonly (() => Promise<readonly number[]>)[],
+  rest: () => Promise<void> = async () => {},
 ): Promise<Samples> {
   const samples: (readonly number[])[][] = contenders.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
@@ -15,6 +21,7 @@ export async function inTurns(
       const at = (turn + round) % contenders.length;
       const measured = await contenders[at]?.();
       if (measured !== undefined) samples[at]?.push(measured);
+      await rest();
     }
   }
   return samples;

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, ROOT } from "../tools/build.ts";
 import type { Bundle } from "../tools/build.ts";
+import { bundleFloor } from "./floor/bundle.ts";
 import type { Target } from "./load.ts";
 import { agentHere, prepareTenant } from "./product.ts";
 import type { Api, Tenant } from "./product.ts";
@@ -28,6 +29,11 @@ export type ServerOptions = {
   readonly inspectorPort?: number;
 };
 
+export type ProductOptions = ServerOptions & {
+  /** Count rows, calls and queries: not while anything is timed. */
+  readonly counting?: boolean;
+};
+
 export type Product = Contender & {
   readonly api: Api;
   /** Make agents of these names live. */
@@ -38,14 +44,16 @@ export class World {
   readonly stub: Server;
   readonly #folder: string;
   readonly #bundle: Bundle;
+  readonly #floorBundle: string;
   readonly #vars: Readonly<Record<string, string>>;
   readonly #tenants = new Map<string, Tenant>();
 
-  private constructor(stub: Server, folder: string, bundle: Bundle) {
+  private constructor(stub: Server, folder: string, bundle: Bundle, floorBundle: string) {
     this.stub = stub;
     this.#folder = folder;
     this.#bundle = bundle;
-    this.#vars = { EGRESS_ALLOW: `127.0.0.1:${stub.port}`, BENCH_COUNTERS: "1" };
+    this.#floorBundle = floorBundle;
+    this.#vars = { EGRESS_ALLOW: `127.0.0.1:${stub.port}` };
   }
 
   /** @param parent  Folder for the state of this run; removed by `close`. */
@@ -53,7 +61,9 @@ export class World {
     const bundle = await build(log, { console: false });
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, "berth-bench-"));
-    return new World(await startServer(join(ROOT, "bench", "stub.ts")), folder, bundle);
+    const floorBundle = await bundleFloor(folder);
+    const stub = await startServer(join(ROOT, "bench", "stub.ts"));
+    return new World(stub, folder, bundle, floorBundle);
   }
 
   get bundle(): Bundle {
@@ -74,7 +84,9 @@ export class World {
   async floor(state: string, options: ServerOptions = {}): Promise<Contender> {
     const script = join(ROOT, "bench", "floor", "serve.ts");
     const stateDir = join(this.#folder, "floor", state);
-    const server = await startServer(script, { stateDir, modelUrl: this.modelUrl, ...options });
+    const bundle = this.#floorBundle;
+    const { modelUrl } = this;
+    const server = await startServer(script, { stateDir, modelUrl, bundle, ...options });
     const body = JSON.stringify({ input: INPUT });
     return {
       server,
@@ -88,11 +100,14 @@ export class World {
   }
 
   /** The whole platform; its tenant and provider are made at the first start of a `state`. */
-  async product(state: string, options: ServerOptions = {}): Promise<Product> {
+  async product(
+    state: string,
+    { counting = false, ...options }: ProductOptions = {},
+  ): Promise<Product> {
     const known = this.#tenants.get(state);
     const server = await startServer(join(ROOT, "tools", "serve.ts"), {
       stateDir: join(this.#folder, "product", state),
-      vars: this.#vars,
+      vars: counting ? { ...this.#vars, BENCH_COUNTERS: "1" } : this.#vars,
       bundle: this.#bundle,
       console: false,
       ...options,

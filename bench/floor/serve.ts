@@ -7,30 +7,20 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { build } from "esbuild";
+import { dirname, join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { endWith } from "../../tools/lifeline.ts";
+import { bundleFloor } from "./bundle.ts";
 
 type Options = {
   readonly stateDir: string;
   readonly modelUrl: string;
   readonly inspectorPort?: number;
+  /** Made here when absent; a measured start brings one, as the product's does. */
+  readonly bundle?: string;
 };
 
 const ROOT = join(import.meta.dirname, "..", "..");
-
-async function bundle(): Promise<string> {
-  const built = await build({
-    entryPoints: [join(ROOT, "bench", "floor", "worker.ts")],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "esnext",
-    external: ["cloudflare:*"],
-  });
-  return built.outputFiles[0]?.text ?? "";
-}
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -47,6 +37,7 @@ function workerdPath(): string {
 }
 
 const options: Options = JSON.parse(process.argv[2] ?? "{}");
+const bundle = options.bundle ?? (await bundleFloor(options.stateDir));
 const port = await freePort();
 mkdirSync(options.stateDir, { recursive: true });
 const pidFile = join(options.stateDir, "workerd.pid");
@@ -65,7 +56,8 @@ const miniflare = new Miniflare(
       {
         name: "floor",
         compatibilityDate: "2026-10-20",
-        modules: [{ type: "ESModule", path: "floor.js", contents: await bundle() }],
+        modulesRoot: dirname(bundle),
+        modules: [{ type: "ESModule", path: bundle }],
         durableObjects: { FLOOR: { className: "Floor", useSQLite: true } },
         bindings: { MODEL_URL: options.modelUrl },
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],

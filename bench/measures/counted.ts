@@ -2,9 +2,8 @@
 import { z } from "zod";
 import { Callers } from "../load.ts";
 import type { Row } from "../report.ts";
-import type { Product } from "../world.ts";
+import type { Product, World } from "../world.ts";
 import { exchangeWith } from "../../tools/exchange.ts";
-import type { Pair } from "./pair.ts";
 
 const AGENT = "counted-stub";
 /** Fewer than a credential's five seconds hold. */
@@ -19,10 +18,15 @@ const Counters = z.object({
 });
 type Counters = z.infer<typeof Counters>;
 
-export async function counted({ product }: Pair): Promise<Row[]> {
-  if ((await read(product)) === undefined) return rowsOf(undefined);
-  await product.deploy([AGENT]);
-  return rowsOf(await leastOf(product));
+export async function counted(world: World): Promise<Row[]> {
+  const product = await world.product("counted", { counting: true });
+  try {
+    if ((await read(product)) === undefined) return rowsOf(undefined);
+    await product.deploy([AGENT]);
+    return rowsOf(await leastOf(product));
+  } finally {
+    await product.server.stop();
+  }
 }
 
 /**

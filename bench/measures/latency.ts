@@ -20,6 +20,7 @@ export async function latency({ world, floor, product }: Pair, effort: Effort): 
   const samples = await inTurns(
     effort.rounds,
     targets.map((target) => () => several(callers, target, effort.calls)),
+    () => product.server.quiet(),
   );
   callers.close();
   const [direct, ours, theirs] = [perRound(samples, 0), perRound(samples, 2), perRound(samples, 1)];

@@ -12,38 +12,56 @@ const ONE = AGENTS.slice(0, 1);
 export async function throughput(pair: Pair, effort: Effort): Promise<Row[]> {
   await pair.product.deploy(AGENTS);
   return [
-    await measure(pair, effort, { callers: 16, agents: ONE, bound: 0.85 }),
-    await measure(pair, effort, { callers: 64, agents: ONE }),
-    await measure(pair, effort, { callers: 16, agents: AGENTS }),
+    ...(await measure(pair, effort, { callers: 16, agents: ONE, bound: 0.85 })),
+    ...(await measure(pair, effort, { callers: 64, agents: ONE })),
+    ...(await measure(pair, effort, { callers: 16, agents: AGENTS })),
   ];
 }
 
-async function measure(
-  { floor, product }: Pair,
-  effort: Effort,
-  load: {
-    readonly callers: number;
-    readonly agents: readonly string[];
-    readonly bound?: number;
-  },
-): Promise<Row> {
+type Load = {
+  readonly callers: number;
+  readonly agents: readonly string[];
+  readonly bound?: number;
+};
+
+async function measure({ floor, product }: Pair, effort: Effort, load: Load): Promise<Row[]> {
   const callers = new Callers(load.callers);
-  const contenders = [floor, product].map((contender) => {
-    const targets = load.agents.map((name) => contender.target(name));
-    return async () => [await callers.throughput(targets, effort.windowMs)];
+  const contenders = [floor, product].map(({ server, target }) => {
+    const targets = load.agents.map((name) => target(name));
+    return async () => {
+      const beforeMs = server.cpuMs();
+      const perSecond = await callers.throughput(targets, effort.windowMs);
+      await server.quiet();
+      return [perSecond, ((server.cpuMs() - beforeMs) * 1000) / (perSecond * effort.windowMs)];
+    };
   });
   for (const contender of contenders) await contender(); // warm
   const samples = await inTurns(effort.rounds, contenders);
   callers.close();
-  const [theirs, ours] = [perRound(samples, 0), perRound(samples, 1)];
   const many = load.agents.length > 1 ? `, ${load.agents.length} agents` : "";
-  return {
-    id: `throughput.callers_${load.callers}${many === "" ? "" : "_spread"}`,
-    what: `invocations/s, ${load.callers} callers${many}`,
-    unit: "/s",
-    product: median(ours),
-    floor: median(theirs),
-    ratio: medianRatio(ours, theirs),
-    ...(load.bound === undefined ? {} : { goal: { kind: "min", bound: load.bound } }),
+  const id = `callers_${load.callers}${many === "" ? "" : "_spread"}`;
+  const row = (at: number, rest: Pick<Row, "id" | "what" | "unit" | "goal" | "note">): Row => {
+    const [theirs, ours] = [0, 1].map((one) => perRound(samples, one, (round) => round[at] ?? 0));
+    return {
+      ...rest,
+      product: median(ours ?? []),
+      floor: median(theirs ?? []),
+      ratio: medianRatio(ours ?? [], theirs ?? []),
+    };
   };
+  const what = `${load.callers} callers${many}`;
+  return [
+    row(0, {
+      id: `throughput.${id}`,
+      what: `invocations/s, ${what}`,
+      unit: "/s",
+      ...(load.bound === undefined ? {} : { goal: { kind: "min", bound: load.bound } }),
+    }),
+    row(1, {
+      id: `cpu.${id}`,
+      what: `CPU per invocation, ${what}`,
+      unit: "ms",
+      ...(load.agents.length > 1 ? { note: "workerd's, the ledger's upkeep included" } : {}),
+    }),
+  ];
 }
