@@ -173,6 +173,10 @@ describe("a ticket", () => {
     const json = { agent: "support" };
     const { ticket } = await acme.json<{ ticket: string }>("/v1/tickets", 201, { json });
     expect(ticket).toMatch(/^[0-9A-Za-z]{43}$/);
+    const headers = { "idempotency-key": "one-ticket" };
+    await acme.json("/v1/tickets", 201, { json, headers });
+    const again = await acme.json("/v1/tickets", 201, { json, headers });
+    expect(again).toMatchObject({ ticket: null });
     const as = await newKey(acme, { environment: "dev" });
     expect((await acme.ask("/v1/tickets", { as, json })).status).toBe(404);
   });

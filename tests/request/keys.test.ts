@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type TestTenant, newAgent, newCookie, newKey, newWorld } from "../fixtures/world.ts";
 
@@ -23,6 +24,17 @@ describe("API keys", () => {
     const listed = await (await acme.ask("/v1/keys")).text();
     expect(listed).toContain(made.id);
     expect(listed).not.toContain((made.secret ?? "").slice(-49));
+  });
+
+  it("made again by the same request are the same key, its secret not shown again", async () => {
+    const json = { name: "once", scopes: ["agents:read"] };
+    const headers = { "idempotency-key": "make-key" };
+    const first = await acme.json<Issued>("/v1/keys", 201, { json, headers });
+    const again = await acme.json<Issued>("/v1/keys", 201, { json, headers });
+    expect(again).toEqual({ ...first, secret: null });
+    const kept = await env.DB.prepare("SELECT * FROM idempotency").all();
+    expect(JSON.stringify(kept.results)).toContain(first.id);
+    expect(JSON.stringify(kept.results)).not.toContain(String(first.secret));
   });
 
   it("are accepted as bearer or x-api-key, but not as both", async () => {

@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type World, askPlatform, newWorld, request } from "../fixtures/world.ts";
 
@@ -49,11 +50,13 @@ describe("provisioning a tenant", () => {
     expect([first.status, again.status]).toEqual([201, 201]);
     expect(again.headers.get("idempotency-replayed")).toBe("true");
     const [made, replayed] = [
-      await first.json<{ tenant: { id: string } }>(),
+      await first.json<{ tenant: { id: string }; key: { secret: string } }>(),
       await again.json<{ tenant: { id: string }; key: { secret: null } }>(),
     ];
     expect(replayed.tenant).toEqual(made.tenant);
     expect(replayed.key.secret).toBeNull();
+    const kept = await env.DB.prepare("SELECT * FROM idempotency").all();
+    expect(JSON.stringify(kept.results)).not.toContain(made.key.secret);
   });
 
   it("lets nobody but the platform's own key in", async () => {
