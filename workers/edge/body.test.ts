@@ -193,6 +193,17 @@ describe("G14: the length of a body is counted as it arrives", () => {
   });
 });
 
+it("a sender that goes away in the middle of a body is refused, and no defect", async () => {
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.error(new Error("Network connection lost."));
+    },
+  });
+  const headers = { "content-type": "application/json" };
+  const request = new Request("http://acme.localhost/", { method: "POST", body, headers });
+  expect(await codeOf(readJson(request, { limitBytes: 100, optional: false }))).toBe("bad_request");
+});
+
 describe("the type of a body", () => {
   const post = (contentType: string | null, body = "{}") =>
     new Request("http://acme.localhost/", {

@@ -28,7 +28,7 @@ const kept = new WeakMap<Request, { readonly value: unknown }>();
 /**
  * The request's JSON, at most `limitBytes` long.
  *
- * @throws Problem `unsupported_media_type` | `too_large` | `malformed_json`
+ * @throws Problem `unsupported_media_type` | `too_large` | `malformed_json` | `bad_request`
  */
 export async function readJson(request: Request, options: JsonOptions): Promise<unknown> {
   const before = kept.get(request);
@@ -39,7 +39,7 @@ export async function readJson(request: Request, options: JsonOptions): Promise<
       errors: [{ pointer: "content-type", detail: "must be application/json" }],
     });
   }
-  return parseJson(await readBytes(request, options.limitBytes));
+  return parseJson(await wholeBytes(request, options.limitBytes));
 }
 
 /**
@@ -51,6 +51,15 @@ export async function keepJson(request: Request, limitBytes: number): Promise<un
   const value = await readJson(request, { limitBytes, optional: false });
   kept.set(request, { value });
   return value;
+}
+
+/** A sender that goes away in the middle is no defect of ours. */
+async function wholeBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  try {
+    return await readBytes(request, limitBytes);
+  } catch (error) {
+    throw error instanceof Problem ? error : new Problem("bad_request", "the body ended early");
+  }
 }
 
 /** @throws Problem `malformed_json` */
