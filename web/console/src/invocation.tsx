@@ -156,7 +156,7 @@ function Actions(props: {
       .catch((e: unknown) => setProblem(asProblem(e)))
       .finally(() => setBusy(false));
   };
-  const post = { method: "POST", headers: { "idempotency-key": key } } as const;
+  const post = { method: "POST", json: {}, headers: { "idempotency-key": key } } as const;
   const retry = () =>
     act(async () => {
       const made = await askJson<Invocation>(`/v1/invocations/${id}/retry`, post);

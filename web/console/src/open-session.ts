@@ -151,7 +151,7 @@ export class OpenSession {
   async #cancel(key: string, id: string): Promise<void> {
     try {
       const headers = { "idempotency-key": `cancel-${id}` };
-      await ask(`/v1/invocations/${id}/cancel`, { method: "POST", headers });
+      await ask(`/v1/invocations/${id}/cancel`, { method: "POST", json: {}, headers });
     } catch (e) {
       this.#turn(key, (turn) => (pending(turn) ? { ...turn, problem: asProblem(e) } : turn));
     }

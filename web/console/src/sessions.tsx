@@ -61,7 +61,9 @@ export function Sessions(props: {
         </Link>
       </div>
       <div id="session-list" className={opened ? "is-open" : undefined}>
-        {listing.problem ? <ProblemNote problem={listing.problem} onRetry={reload} /> : null}
+        {listing.problem && !listing.data ? (
+          <ProblemNote problem={listing.problem} onRetry={reload} />
+        ) : null}
         {listing.data && listed.length === 0 && !here ? <p className="note">None yet.</p> : null}
         <ul>
           {here && current !== null ? (
