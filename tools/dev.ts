@@ -6,15 +6,23 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { build, ROOT, run, WRANGLER_ENV } from "./build.ts";
+import { provisionDemo } from "./demo.ts";
+import { exchangeWith } from "./exchange.ts";
 import { endWith } from "./lifeline.ts";
 import { keptKeys, settingsOf } from "./settings.ts";
+import type { Vars } from "./settings.ts";
 import { openState } from "./state.ts";
+import { welcome } from "./welcome.ts";
+
+const CRON_MS = 60_000;
 
 const { PORT = "8787", STATE_DIR, ...given } = settingsOf(process.env, ROOT);
 const stateDir = resolve(ROOT, STATE_DIR ?? ".berth");
 openState(stateDir);
-const vars = { ...keptKeys(stateDir), BASE_DOMAIN: `localhost:${PORT}`, ...given };
+const baseDomain = given["BASE_DOMAIN"] ?? `localhost:${PORT}`;
+const vars: Vars = { ...keptKeys(stateDir), ...given, BASE_DOMAIN: baseDomain };
 
 // A file and not arguments: arguments are visible to every user of the machine.
 const envFile = join(stateDir, "dev.env");
@@ -54,6 +62,26 @@ const children = [
 endWith(async () => {
   await Promise.all(children.map(stop));
 });
+
+await ready();
+setInterval(() => void scheduled(), CRON_MS);
+const demo = await provisionDemo({
+  port: Number(PORT),
+  baseDomain,
+  platformKey: vars["PLATFORM_KEY"] ?? "",
+  stateDir: persist,
+});
+process.stdout.write(welcome(demo));
+
+async function ready(): Promise<void> {
+  const health = () => exchangeWith(Number(PORT))(baseDomain, "/health");
+  while ((await health().catch(() => undefined))?.status !== 200) await pause(200);
+}
+
+/** wrangler does not call it by itself here. A failure is wrangler's to show. */
+async function scheduled(): Promise<void> {
+  await exchangeWith(Number(PORT))(baseDomain, "/cdn-cgi/local/scheduled").catch(() => {});
+}
 
 function start(tool: string, args: readonly string[]): ChildProcess {
   return spawn(join(ROOT, "node_modules", ".bin", tool), [...args], {

@@ -2,10 +2,10 @@
 import { resolve } from "node:path";
 import { ROOT } from "./build.ts";
 import { provisionDemo } from "./demo.ts";
-import type { Demo } from "./demo.ts";
 import { endWith } from "./lifeline.ts";
 import { startLocal } from "./local.ts";
 import { settingsOf } from "./settings.ts";
+import { welcome } from "./welcome.ts";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -35,25 +35,4 @@ async function start(): Promise<void> {
 function report(line: string): void {
   if (/^(Building|migrated:)/.test(line)) say(line);
   else if (/^(warn|error):/.test(line)) process.stderr.write(`${line}\n`);
-}
-
-function welcome({ origin, agentUrl, key, question, answer }: Demo): string {
-  const invoke = `${agentUrl}/invoke -H 'authorization: Bearer ${key}' -H 'content-type: application/json'`;
-  return `
-Berth is running. Ctrl-C stops it; npm run reset forgets everything.
-
-  Console   ${origin}/
-  Agent     ${agentUrl}
-  API       ${origin}/docs
-  API key   ${key}
-
-  Asked     ${question}
-  Answered  ${answer.replaceAll("\n", "\n            ")}
-
-Ask it yourself:
-
-curl -s ${invoke} -d '{"input":"When is the shop open?"}'
-curl -sN ${invoke} -H 'accept: text/event-stream' -d '{"input":"What does a repair cost?"}'
-${process.platform === "darwin" ? "open" : "xdg-open"} ${origin}/
-`;
 }
