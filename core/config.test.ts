@@ -48,6 +48,14 @@ describe("what is enough", () => {
     expect(config.masterKeys.map(({ kid, key }) => [kid, key.length])).toEqual([["k1", 32]]);
   });
 
+  it.each([
+    ["berth.localhost:8787", "http"],
+    ["notlocalhost", "https"],
+    ["localhost.example", "https"],
+  ])("%s is served as %s", (BASE_DOMAIN, scheme) => {
+    expect(parseConfig({ ...LOCAL, BASE_DOMAIN }, "worker").scheme).toBe(scheme);
+  });
+
   it("for production", () => {
     expect(parseConfig(PRODUCTION, "worker")).toMatchObject({
       scheme: "https",

@@ -103,6 +103,8 @@ const SigningJwk = z.union([
 ]);
 export type SigningJwk = z.infer<typeof SigningJwk>;
 
+/** Names that never leave the machine. @source RFC 6761 §6.3 */
+const LOOPBACK = /(?:^|\.)localhost$/;
 const AUTHORITY = /^(?=.{1,259}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?$/;
 const HOST_AND_PORT = /^[a-z0-9.-]{1,253}:[1-9][0-9]{0,4}$/;
 const MASTER_KEY = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)$/;
@@ -155,7 +157,7 @@ function parseShared(read: Reader): SharedConfig {
     environment,
     baseDomain,
     baseAuthority: authority,
-    scheme: baseDomain === "localhost" ? "http" : "https",
+    scheme: LOOPBACK.test(baseDomain) ? "http" : "https",
     controlPlane,
     databaseUrl: read.text("DATABASE_URL", DatabaseUrl, controlPlane === "neon"),
     credentialCacheMs: read.text("CREDENTIAL_CACHE_MS", Milliseconds, false) ?? 5000,

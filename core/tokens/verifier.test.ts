@@ -224,7 +224,7 @@ describe("F43: refused although the signature is right", () => {
     expect(await codeOf(token, at({ nowMs: NOW + 40_000 }))).toBe("token_expired");
   });
 
-  it("at another tenant's host, and at the same tenant under another name", async () => {
+  it("F20: at another tenant's host, and at the same tenant under another name", async () => {
     const token = await ownToken(ownClaims());
     const theirs = at({ tenant: OTHER, origin: "http://globex.localhost:8787" });
     expect(await codeOf(token, theirs)).toBe("invalid_token");
