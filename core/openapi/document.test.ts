@@ -50,6 +50,23 @@ describe("the OpenAPI document", () => {
     expect(document.paths["/v1/keys"]?.["post"]?.parameters?.[0]?.name).toBe("Idempotency-Key");
   });
 
+  it("refers to nothing that is not in it, also for a schema that comes back to itself", () => {
+    const any = z.record(z.string(), z.json());
+    const answers = [{ status: 200, description: "it", schema: z.object({ any }) }];
+    const route = { method: "POST", path: "/v1/any", scope: "any:write", summary: "Any" };
+    const text = JSON.stringify(openApiDocument([{ ...route, json: any, answers }], ABOUT));
+    const references = new Set([...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, to]) => to));
+    expect([...references]).toEqual(["#/components/schemas/Problem"]);
+  });
+
+  it("closes what it takes and leaves open what it answers", () => {
+    const schema = z.strictObject({ id: z.string() });
+    const answers = [{ status: 200, description: "it", schema }];
+    const route = { method: "POST", path: "/v1/x", scope: "x:write", summary: "X" };
+    const text = JSON.stringify(openApiDocument([{ ...route, json: schema, answers }], ABOUT));
+    expect(text.match(/"additionalProperties":false/g)).toHaveLength(1);
+  });
+
   it("writes path parameters in the document's form", () => {
     expect(templated("/v1/agents/:id/versions/:number{[0-9]+}")).toBe(
       "/v1/agents/{id}/versions/{number}",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PROBLEMS } from "../problem.ts";
+import { type JsonSchemaNode, schemaOf } from "./json-schema.ts";
 
 /** One route as the document needs it; what a Worker's route table says of itself. */
 export type DescribedRoute = {
@@ -23,8 +24,6 @@ export type DescribedAnswer = {
   readonly schema?: z.ZodType | undefined;
   readonly mediaType?: string | undefined;
 };
-
-export type JsonSchemaNode = { readonly [key: string]: unknown };
 
 export type Parameter = {
   readonly name: string;
@@ -181,12 +180,6 @@ function responsesOf(answers: readonly DescribedAnswer[]): Record<string, OpenAp
 
 function json(schema: z.ZodType, io: "input" | "output", mediaType = "application/json"): Content {
   return { [mediaType]: { schema: schemaOf(schema, io) } };
-}
-
-/** A zod schema as JSON Schema 2020-12; what JSON Schema cannot say (refinements) is left out. */
-function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonSchemaNode {
-  const { $schema: _, ...node } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  return node;
 }
 
 function parametersOf(schema: z.ZodType | undefined, place: Parameter["in"]): Parameter[] {

@@ -1,5 +1,5 @@
 /** A JSON Schema in HTML lists and a few words, for people. */
-import type { JsonSchemaNode } from "./document.ts";
+import type { JsonSchemaNode } from "./json-schema.ts";
 
 /** What a schema holds, nested; depth is bounded because a schema may refer to itself. */
 export function schemaList(schema: JsonSchemaNode, depth = 0): string {

@@ -75,6 +75,19 @@ describe("agents", () => {
     expect((await acme.ask("/v1/agents", { as, json })).status).toBe(403);
   });
 
+  it("change their address, or go, in every environment: not for a key narrowed to one", async () => {
+    await newAgent(acme, "everywhere");
+    const as = await newKey(acme, { environment: "dev" });
+    const headers = { "if-match": '"1"' };
+    const path = "/v1/agents/everywhere";
+    const patch = { as, headers, method: "PATCH", json: { slug: "elsewhere" } };
+    expect((await acme.ask(path, patch)).status).toBe(403);
+    expect((await acme.ask(path, { as, headers, method: "DELETE" })).status).toBe(403);
+    expect((await acme.ask(path, { as })).status).toBe(200);
+    const deployment = { as, json: { version: 1, environment: "dev" } };
+    expect((await acme.ask(`${path}/deployments`, deployment)).status).toBe(202);
+  });
+
   it("are made once for one idempotency key, however often and at once it is sent", async () => {
     const headers = { "idempotency-key": '"make-once"' };
     const make = (slug: string) =>

@@ -55,6 +55,12 @@ describe("routes, document and scopes", () => {
     }
   });
 
+  it("the document refers to nothing that is not in it", async () => {
+    const text = await (await acme.ask("/openapi.json", { as: null })).text();
+    const references = new Set([...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, to]) => to));
+    expect([...references]).toEqual(["#/components/schemas/Problem"]);
+  });
+
   it("names every parameter of a path, and every operation once", async () => {
     const { paths } = Document.parse(await acme.json("/openapi.json", 200));
     const ids = Object.values(paths).flatMap((it) => Object.values(it).map((op) => op.operationId));

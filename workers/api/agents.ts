@@ -4,7 +4,7 @@ import { createAgent, deleteAgent, listAgents, patchAgent } from "../../core/age
 import { PageQuery } from "../../core/page.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
-import { demandWholeTenant, reachAgent } from "./narrowing.ts";
+import { demandEveryEnvironment, demandWholeTenant, reachAgent } from "./narrowing.ts";
 import { AtRevision, ByIdOrSlug, etag, pageSchema } from "./parameters.ts";
 
 export const agents = newRoutes()
@@ -52,6 +52,7 @@ export const agents = newRoutes()
     answers(200, Agent, "The agent as changed."),
     async (c) => {
       const { id } = await reachAgent(c, c.req.valid("param").id);
+      demandEveryEnvironment(c.get("principal"));
       const { "if-match": revision } = c.req.valid("header");
       const patch = c.req.valid("json");
       const agent = await patchAgent(c.get("scope"), id, revision, patch, c.get("nowMs"));
@@ -66,6 +67,7 @@ export const agents = newRoutes()
     answers(204, null, "It is gone, and so is its address."),
     async (c) => {
       const { id } = await reachAgent(c, c.req.valid("param").id);
+      demandEveryEnvironment(c.get("principal"));
       const { "if-match": revision } = c.req.valid("header");
       await deleteAgent(c.get("scope"), id, revision, c.get("nowMs"));
       return c.body(null, 204);

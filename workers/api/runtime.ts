@@ -4,6 +4,7 @@ import { tagOf } from "../../core/ids.ts";
 import { type Principal, covers } from "../../core/principals/contract.ts";
 import { Problem, type Refusal } from "../../core/problem.ts";
 import { findObjectByTag } from "../../core/runtime-objects/store.ts";
+import { countObjectCall } from "../../durable-objects/counters.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { missing } from "./narrowing.ts";
 
@@ -13,6 +14,7 @@ export type Home = { readonly runtime: AgentRuntimeRpc; readonly owner: Owner };
 /** The object of `owner`. A fresh stub each time: one that failed once stays broken. */
 export function runtimeOf(env: Env, owner: Owner): AgentRuntimeRpc {
   const { tenantId, agentId, environment, replica } = owner;
+  countObjectCall();
   const name = objectName(tenantId, agentId, environment, replica);
   const stub: unknown = env.AGENT_RUNTIME.getByName(name);
   // The generated stub type rewraps every method and loses our unions; the class implements this.
