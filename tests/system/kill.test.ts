@@ -9,7 +9,7 @@ import { runStorm } from "../fixtures/storm.ts";
 /** The long form is `npm run test:kill`. */
 const KILLS = 5;
 
-it("F95, F69: every accepted invocation ends once, whatever moment the platform is killed at", async () => {
+it("F94, F95: every accepted invocation ends once, whatever moment the platform is killed at", async () => {
   const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 31));
   process.stdout.write(`kill test: KILL_SEED=${seed}\n`);
   const stateDir = await mkdtemp(join(tmpdir(), "berth-storm-"));
