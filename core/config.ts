@@ -29,6 +29,8 @@ export type SharedConfig = {
   readonly egressAllow: readonly string[];
   /** Fault points that are armed, by name; local runs only. */
   readonly faultPoints: readonly string[];
+  /** Count rows, object calls and queries, and tell them at `/__counters`; local runs only. */
+  readonly benchCounters: boolean;
   readonly tokenIssuers: readonly TokenIssuer[];
   readonly tokenSigningJwk: SigningJwk | undefined;
 };
@@ -163,6 +165,7 @@ function parseShared(read: Reader): SharedConfig {
     credentialCacheMs: read.text("CREDENTIAL_CACHE_MS", Milliseconds, false) ?? 5000,
     egressAllow: read.list("EGRESS_ALLOW", HOST_AND_PORT),
     faultPoints: read.list("FAULT_POINTS", FAULT_POINT),
+    benchCounters: read.text("BENCH_COUNTERS", z.literal("1"), false) === "1",
     tokenIssuers: read.json("TOKEN_ISSUERS", TokenIssuers, false) ?? [],
     tokenSigningJwk: read.json("TOKEN_SIGNING_JWK", SigningJwk, production),
   };
@@ -174,6 +177,7 @@ function refuseLocalOnly(read: Reader, shared: SharedConfig): void {
   if (shared.scheme === "http") read.refuse("BASE_DOMAIN", "cannot be loopback in production");
   if (shared.egressAllow.length > 0) read.refuse("EGRESS_ALLOW", "is for local runs only");
   if (shared.faultPoints.length > 0) read.refuse("FAULT_POINTS", "is for local runs only");
+  if (shared.benchCounters) read.refuse("BENCH_COUNTERS", "is for local runs only");
   const plain = shared.tokenIssuers.some((it) => it.jwks_uri?.startsWith("http:"));
   if (plain) read.refuse("TOKEN_ISSUERS", "must name https key sets in production");
 }

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { tally } from "../counters.ts";
 import { Ownership, pullRelease } from "./installation.ts";
 import { admit } from "./accept.ts";
 import { ChatRoom } from "./chat-room.ts";
@@ -54,8 +55,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const local = configOf(env).environment === "local";
-    const sql = new Sql(ctx.storage, local);
+    const { environment, benchCounters } = configOf(env);
+    const local = environment === "local";
+    const sql = new Sql(ctx.storage, benchCounters);
     this.#ownership = new Ownership(sql);
     migrate(sql); // synchronous: nothing is delivered before it returns
     const deadlines = new Deadlines();
@@ -72,7 +74,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       sha256,
     };
     this.#runner = new Runner(this.#kernel, {
-      setAlarm: (atMs) => void ctx.storage.setAlarm(atMs),
+      setAlarm: (atMs) => {
+        tally.alarm_writes += 1;
+        void ctx.storage.setAlarm(atMs);
+      },
       tellLedger: () => this.#tellLedger(),
       now: () => Date.now(),
     });
@@ -178,11 +183,6 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     this.#kernel.faults.at("before-acknowledge");
     acknowledge(this.#kernel, outboxIds);
     return { ok: true };
-  }
-
-  /** Counters for the bench, in local runs: rows written since this incarnation began. */
-  async counters(): Promise<{ readonly rowsWritten: number }> {
-    return { rowsWritten: this.#kernel.sql.rowsWritten };
   }
 
   /** Only chat sockets come this way; the edge has settled who they are. */

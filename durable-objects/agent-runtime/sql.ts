@@ -1,3 +1,5 @@
+import { tally } from "../counters.ts";
+
 type Value = string | number | null;
 
 /**
@@ -7,22 +9,16 @@ type Value = string | number | null;
 export class Sql {
   readonly #storage: DurableObjectStorage;
   readonly #counting: boolean;
-  #rowsWritten = 0;
 
-  /** @param counting  Keep `rowsWritten` for the bench; asking each cursor has its price. */
+  /** @param counting  Tally rows written for the bench (DECISIONS 23); asking has its price. */
   constructor(storage: DurableObjectStorage, counting: boolean) {
     this.#storage = storage;
     this.#counting = counting;
   }
 
-  /** Rows written by this incarnation, index rows included (DECISIONS 23); 0 unless counting. */
-  get rowsWritten(): number {
-    return this.#rowsWritten;
-  }
-
   run(query: string, ...bindings: Value[]): void {
     const cursor = this.#storage.sql.exec(query, ...bindings);
-    if (this.#counting) this.#rowsWritten += cursor.rowsWritten;
+    if (this.#counting) tally.rows_written += cursor.rowsWritten;
   }
 
   one<Row>(query: string, ...bindings: Value[]): Row | undefined {
@@ -33,7 +29,7 @@ export class Sql {
   all<Row>(query: string, ...bindings: Value[]): Row[] {
     const cursor = this.#storage.sql.exec(query, ...bindings);
     const rows = cursor.toArray() as Row[];
-    if (this.#counting) this.#rowsWritten += cursor.rowsWritten;
+    if (this.#counting) tally.rows_written += cursor.rowsWritten;
     return rows;
   }
 

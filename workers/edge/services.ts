@@ -9,6 +9,7 @@ import type { KeyRow } from "../../core/keys/store.ts";
 import type { Fetch } from "../../core/models/contract.ts";
 import type { Tenant } from "../../core/tenants/contract.ts";
 import { TokenVerifier } from "../../core/tokens/verifier.ts";
+import { countingD1 } from "../../durable-objects/counters.ts";
 import { ReadCache } from "./cache.ts";
 import { sha256 } from "./hash.ts";
 
@@ -61,7 +62,9 @@ function openServices(env: Env): Services {
 }
 
 function platformOf(config: Config, env: Env): PlatformScope {
-  if (config.databaseUrl === undefined || config.controlPlane === "d1") return d1Platform(env.DB);
+  if (config.databaseUrl === undefined || config.controlPlane === "d1") {
+    return d1Platform(config.benchCounters ? countingD1(env.DB) : env.DB);
+  }
   return neonPlatform(neonTransaction(config.databaseUrl), NEON_ROLE);
 }
 
