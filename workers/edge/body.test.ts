@@ -243,6 +243,14 @@ describe("the type of a body", () => {
     expect(await codeOf(readJson(absent(), options))).toBe("unsupported_media_type");
   });
 
+  it("an empty body that declares its length is an absent one", async () => {
+    const headers = { "content-length": "0" };
+    const empty = () =>
+      new Request("http://acme.localhost/", { method: "POST", headers, body: "" });
+    expect(await keepJson(empty(), 100)).toBeNull();
+    expect(await readJson(empty(), { limitBytes: 1, optional: true })).toEqual({});
+  });
+
   it("what an earlier stage read, a later one reads again", async () => {
     const request = post("application/json", '{"a":1}');
     expect(await keepJson(request, 100)).toEqual({ a: 1 });

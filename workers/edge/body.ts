@@ -33,7 +33,7 @@ const kept = new WeakMap<Request, { readonly value: unknown }>();
 export async function readJson(request: Request, options: JsonOptions): Promise<unknown> {
   const before = kept.get(request);
   if (before !== undefined) return before.value;
-  if (options.optional && request.body === null) return {};
+  if (options.optional && bodyless(request)) return {};
   if (!isJson(request.headers.get("content-type"))) {
     throw new Problem("unsupported_media_type", "send application/json", {
       errors: [{ pointer: "content-type", detail: "must be application/json" }],
@@ -47,10 +47,15 @@ export async function readJson(request: Request, options: JsonOptions): Promise<
  * An absent body is null here and stays absent there.
  */
 export async function keepJson(request: Request, limitBytes: number): Promise<unknown> {
-  if (request.body === null) return null;
+  if (bodyless(request)) return null;
   const value = await readJson(request, { limitBytes, optional: false });
   kept.set(request, { value });
   return value;
+}
+
+/** Browsers declare an empty body, other clients leave it out; both send none. */
+function bodyless(request: Request): boolean {
+  return request.body === null || request.headers.get("content-length") === "0";
 }
 
 /** A sender that goes away in the middle is no defect of ours. */
