@@ -20,12 +20,19 @@ export const FAULT_POINTS = [
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
+/** Points that have struck in this isolate: an object that comes back must not die of them again. */
+const struck = new Set<FaultPoint>();
+
 export class Faults {
   readonly #armed = new Map<FaultPoint, number>();
   readonly #abort: ((reason: string) => void) | undefined;
 
-  constructor(abort?: (reason: string) => void) {
+  /** @param configured  Names from FAULT_POINTS: each strikes once in this isolate, then rests. */
+  constructor(abort?: (reason: string) => void, configured: readonly string[] = []) {
     this.#abort = abort;
+    for (const point of FAULT_POINTS) {
+      if (configured.includes(point) && !struck.has(point)) this.arm(point);
+    }
   }
 
   /** Let the `visit`th pass (1 = the next) of a point kill the object, once. */
@@ -41,6 +48,7 @@ export class Faults {
       return;
     }
     this.#armed.delete(point);
+    struck.add(point);
     this.#abort(`fault point ${point}`);
     throw new Error(`fault point ${point}`);
   }

@@ -55,7 +55,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { environment, benchCounters } = configOf(env);
+    const { environment, benchCounters, faultPoints } = configOf(env);
     const local = environment === "local";
     const sql = new Sql(ctx.storage, benchCounters);
     this.#ownership = new Ownership(sql);
@@ -66,7 +66,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       releases: new Releases(sql, (release) => ready(release, env)),
       feed: new Feed(deadlines),
       deadlines,
-      faults: new Faults(local ? (reason) => ctx.abort(reason) : undefined),
+      faults: new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints),
       now: () => Date.now(),
       running: new Map(),
       open: { count: 0 },
