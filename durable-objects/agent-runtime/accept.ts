@@ -16,7 +16,7 @@ import { appendMessages } from "./sessions.ts";
 import { markSent, modelKey } from "./steps.ts";
 
 /** Runs one object carries at a time; what is over waits, accepted, for the next free place. */
-const MAX_RUNNING = 256;
+export const MAX_RUNNING = 256;
 
 export type Admission =
   | {

@@ -1,3 +1,4 @@
+import { MAX_RUNNING } from "./accept.ts";
 import { nextDueMs } from "./claim.ts";
 import { DELTA_RETENTION_MS } from "./events.ts";
 import type { Kernel } from "./kernel.ts";
@@ -18,7 +19,8 @@ export const BEAT_MS = 30_000;
 export function alarmDueMs(kernel: Kernel, nowMs: number): number | undefined {
   const times: number[] = [];
   if (kernel.running.size > 0 || hasOutbox(kernel)) times.push(nowMs + BEAT_MS);
-  const due = nextDueMs(kernel);
+  // At capacity nothing could be taken up: the run that ends next arms again.
+  const due = kernel.running.size < MAX_RUNNING ? nextDueMs(kernel) : undefined;
   if (due !== undefined) times.push(due);
   const deltas = kernel.sql.one<{ ended: number | null }>(
     "SELECT min(completed_ms) AS ended FROM invocation WHERE deltas = 1",

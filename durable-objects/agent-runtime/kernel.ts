@@ -34,7 +34,7 @@ export type Running = {
   lost?: Lost;
 };
 
-export type Lost = { readonly key: string; readonly cost: StepCost };
+export type Lost = { readonly key: string; cost(): StepCost };
 
 /** One attempt at one invocation, as taken up. */
 export type Claim = {

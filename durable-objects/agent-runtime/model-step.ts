@@ -5,12 +5,13 @@ import {
   type ModelMessage,
   type ModelRequest,
 } from "../../core/models/contract.ts";
+import { estimateInputTokens } from "../../core/models/usage.ts";
 import { Deltas } from "./deltas.ts";
 import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure } from "./failure.ts";
 import { current, underWay, type Claim, type Kernel } from "./kernel.ts";
 import { overBudget } from "./accept.ts";
-import { hashOf, inputTokens, requestFor, worstCaseMicros } from "./prompt.ts";
+import { hashOf, requestFor, worstCaseMicros } from "./prompt.ts";
 import {
   chargeLost,
   findStep,
@@ -102,7 +103,7 @@ function takeUp(
 
 async function ask(kernel: Kernel, claim: Claim, sent: Sent): Promise<ModelStep> {
   kernel.faults.at("before-model");
-  const lost = { key: sent.key, cost: lostCost(claim, sent.ref, sent.request) };
+  const lost = { key: sent.key, cost: () => lostCost(claim, sent.ref, sent.request) };
   const stop = new AbortController();
   underWay(kernel, claim, stop, lost);
   const model = claim.installed.model(sent.ref);
@@ -206,7 +207,7 @@ function withinBudget(kernel: Kernel, claim: Claim, ref: string, request: ModelR
 
 /** What a send without an answer is taken to have cost: its input, no output. */
 function lostCost(claim: Claim, ref: string, request: ModelRequest) {
-  const usage = { inputTokens: inputTokens(request), outputTokens: 0, estimated: true };
+  const usage = { inputTokens: estimateInputTokens(request), outputTokens: 0, estimated: true };
   return { ...usage, costMicros: costMicros(usage, claim.installed.price(ref)) };
 }
 

@@ -1,7 +1,9 @@
 import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
+import { costMicros } from "../../core/models/cost.ts";
+import { estimateInputTokens } from "../../core/models/usage.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import type { Installed } from "./releases.ts";
-import { estimateTokens, historyBefore } from "./sessions.ts";
+import { historyBefore } from "./sessions.ts";
 
 /** Where a turn stands, and what was said in it. */
 export type Place = Pick<Claim, "id" | "sessionId" | "turn" | "installed" | "input">;
@@ -42,15 +44,9 @@ export function hashOf(kernel: Kernel, request: ModelRequest): string {
   return kernel.sha256(JSON.stringify([request.model, request.messages, request.parameters]));
 }
 
-export function inputTokens(request: ModelRequest): number {
-  return request.messages.reduce((sum, message) => sum + estimateTokens(message.content), 0);
-}
-
 /** The most a call can cost in micro-USD at the model's price, rounded up; 0 without a price. */
 export function worstCaseMicros(installed: Installed, ref: string, request: ModelRequest): number {
-  const price = installed.price(ref);
-  if (!price) return 0;
-  const output = request.parameters.max_output_tokens ?? ASSUMED_OUTPUT_TOKENS;
-  const micros = inputTokens(request) * price.inputPerMillion + output * price.outputPerMillion;
-  return Math.ceil(micros / 1_000_000);
+  const outputTokens = request.parameters.max_output_tokens ?? ASSUMED_OUTPUT_TOKENS;
+  const usage = { inputTokens: estimateInputTokens(request), outputTokens };
+  return costMicros(usage, installed.price(ref));
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import { alarmDueMs, BEAT_MS, hasOutbox, safeAlarmMs } from "./alarm.ts";
+import { MAX_RUNNING } from "./accept.ts";
 import { dueInvocations, requeueOrphans, takeUp } from "./claim.ts";
 import { DELTA_RETENTION_MS, dropDeltas } from "./events.ts";
 import type { InvocationRow } from "./invocations.ts";
@@ -109,7 +110,8 @@ export class Runner {
 
   #dispatch(): void {
     const nowMs = this.#ports.now();
-    for (const id of dueInvocations(this.#kernel, nowMs, DISPATCH_LIMIT)) {
+    const places = Math.min(DISPATCH_LIMIT, MAX_RUNNING - this.#kernel.running.size);
+    for (const id of places > 0 ? dueInvocations(this.#kernel, nowMs, places) : []) {
       const taken = takeUp(this.#kernel, id, nowMs);
       if (taken?.claim) this.#start(taken.claim);
       else if (taken?.ended) this.finished(id, taken.ended);

@@ -1,5 +1,6 @@
 import type { HistoryWindow } from "../../core/agents/spec.ts";
 import type { ModelMessage, ToolCall } from "../../core/models/contract.ts";
+import { estimateTokens } from "../../core/models/usage.ts";
 import { pack, unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 
@@ -11,11 +12,6 @@ type MessageRow = {
   tool_call_id: string | null;
   tokens: number;
 };
-
-/** Tokens of a text before any provider counted them: bytes are not known, so units / 4. */
-export function estimateTokens(text: string): number {
-  return Math.ceil(text.length / 4);
-}
 
 /** Store messages of a turn from position `n` on; `id` is the turn's invocation. */
 export function appendMessages(

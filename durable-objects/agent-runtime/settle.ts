@@ -52,7 +52,7 @@ export function giveUp(
 /** Cancel whatever is not terminal; what was under way is fenced out by the status. */
 export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): InvocationRow {
   const lost = kernel.running.get(row.id)?.lost;
-  if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost);
+  if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost());
   kernel.sql.run(
     `UPDATE step SET finished_ms = ?, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
      WHERE invocation_id = ? AND state = 'sent'`,
