@@ -17,17 +17,19 @@ import { consolePages } from "./serve/console.ts";
 import { docs, platformHome } from "./serve/docs.ts";
 import { health } from "./serve/health.ts";
 import { invoke } from "./serve/invoke.ts";
-import { openapi } from "./serve/openapi.ts";
+import { describer, openapi } from "./serve/openapi.ts";
 import { tickets } from "./serve/tickets.ts";
 
 export const app = newApp();
+
+const describe = describer(app.routes);
 
 app.platform
   .route("/v1/tenants", tenants)
   .route("/", platformHome)
   .route("/", health)
-  .route("/", openapi(app.routes))
-  .route("/", docs(app.routes));
+  .route("/", openapi(describe))
+  .route("/", docs(describe));
 
 app.tenant
   .route("/v1/agents", agents)
@@ -46,6 +48,6 @@ app.tenant
   .route("/", invoke)
   .route("/", chat)
   .route("/", health)
-  .route("/", openapi(app.routes))
-  .route("/", docs(app.routes))
+  .route("/", openapi(describe))
+  .route("/", docs(describe))
   .route("/", consolePages);

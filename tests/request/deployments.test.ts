@@ -30,7 +30,7 @@ beforeAll(async () => {
   ({ acme, globex } = await newWorld());
 });
 
-describe("a deployment", () => {
+describe("a deployment", { timeout: 30_000 }, () => {
   it("F108: is accepted at once and carried out from the queue, with its events", async () => {
     const agent = await newAgent(acme, "support");
     const path = "/v1/agents/support/deployments";
@@ -90,7 +90,7 @@ describe("a deployment", () => {
   });
 });
 
-describe("a deployment's message", () => {
+describe("a deployment's message", { timeout: 30_000 }, () => {
   it("F108: may be cut short after any stage; delivered again, the work is done once", async () => {
     for (const [index, stage] of DEPLOYMENT_STAGES.entries()) {
       const { message, id } = await queued(`cut-${index}`);

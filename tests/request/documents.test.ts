@@ -24,8 +24,9 @@ const Document = z.object({
 });
 
 let acme: TestTenant;
+let globex: TestTenant;
 beforeAll(async () => {
-  ({ acme } = await newWorld());
+  ({ acme, globex } = await newWorld());
 });
 
 describe("routes, document and scopes", () => {
@@ -52,6 +53,13 @@ describe("routes, document and scopes", () => {
           .map(({ method, path, scope }) => `${method.toLowerCase()} ${templated(path)} ${scope}`)
           .toSorted(),
       );
+    }
+  });
+
+  it("the document names the host it was asked at", async () => {
+    for (const tenant of [acme, globex]) {
+      const document = await tenant.json("/openapi.json", 200, { as: null });
+      expect(document).toMatchObject({ servers: [{ url: tenant.origin }] });
     }
   });
 

@@ -53,7 +53,7 @@ beforeAll(async () => {
   ];
 });
 
-describe("the route table", () => {
+describe("the route table", { timeout: 30_000 }, () => {
   it("F13: has a case for each route, and each case a route", () => {
     const cases = [...Object.keys(CASES), ...Object.keys(OWN), ...OPEN];
     expect(tenantRoutes.filter((route) => !cases.includes(route))).toEqual([]);
@@ -78,45 +78,53 @@ describe("the route table", () => {
   });
 });
 
-describe("F5, F12, F13: what acme has is to globex as if it did not exist", () => {
-  for (const [route, { make, none, at }] of Object.entries(CASES)) {
-    it(`${route}, for its owner and for nobody else`, async () => {
-      expect(await statusOf(acme, at(await make(acme)))).toSatisfy(succeeded);
-      const theirs = await make(acme);
-      for (const { name, on } of foreign) {
-        // At its own host, where the credential is good: the answer of a missing resource.
-        const reached = await shapeOf(await send(globex.origin, at(theirs), on));
-        const missed = await shapeOf(await send(globex.origin, at(none), on));
-        expect([name, succeeded(missed.status)]).toEqual([name, false]);
-        expect([name, reached]).toEqual([name, missed]);
-      }
-      await expectBogus(acme.origin, () => at(theirs));
-      // And nothing has changed: the owner's own request still does what it did.
-      expect(await statusOf(acme, at(theirs))).toSatisfy(succeeded);
-    });
-  }
-});
+describe(
+  "F5, F12, F13: what acme has is to globex as if it did not exist",
+  { timeout: 30_000 },
+  () => {
+    for (const [route, { make, none, at }] of Object.entries(CASES)) {
+      it(`${route}, for its owner and for nobody else`, async () => {
+        expect(await statusOf(acme, at(await make(acme)))).toSatisfy(succeeded);
+        const theirs = await make(acme);
+        for (const { name, on } of foreign) {
+          // At its own host, where the credential is good: the answer of a missing resource.
+          const reached = await shapeOf(await send(globex.origin, at(theirs), on));
+          const missed = await shapeOf(await send(globex.origin, at(none), on));
+          expect([name, succeeded(missed.status)]).toEqual([name, false]);
+          expect([name, reached]).toEqual([name, missed]);
+        }
+        await expectBogus(acme.origin, () => at(theirs));
+        // And nothing has changed: the owner's own request still does what it did.
+        expect(await statusOf(acme, at(theirs))).toSatisfy(succeeded);
+      });
+    }
+  },
+);
 
-describe("F5, F12: what a tenant is told of itself holds nothing of another", () => {
-  for (const [route, attempt] of Object.entries(OWN)) {
-    it(`${route}, about the asking tenant alone`, async () => {
-      const owners = await acme.ask(attempt().path, attempt());
-      expect(owners.status).toSatisfy(succeeded);
-      const ids = [
-        acme.id,
-        acme.keyId,
-        ...((await owners.text()).match(/[a-z]{3}_[0-9a-z]{26}/g) ?? []),
-      ];
-      for (const { on } of foreign) {
-        const text = await (await send(globex.origin, attempt(), on)).text();
-        expect(ids.filter((id) => text.includes(id))).toEqual([]);
-      }
-      await expectBogus(acme.origin, attempt);
-    });
-  }
-});
+describe(
+  "F5, F12: what a tenant is told of itself holds nothing of another",
+  { timeout: 30_000 },
+  () => {
+    for (const [route, attempt] of Object.entries(OWN)) {
+      it(`${route}, about the asking tenant alone`, async () => {
+        const owners = await acme.ask(attempt().path, attempt());
+        expect(owners.status).toSatisfy(succeeded);
+        const ids = [
+          acme.id,
+          acme.keyId,
+          ...((await owners.text()).match(/[a-z]{3}_[0-9a-z]{26}/g) ?? []),
+        ];
+        for (const { on } of foreign) {
+          const text = await (await send(globex.origin, attempt(), on)).text();
+          expect(ids.filter((id) => text.includes(id))).toEqual([]);
+        }
+        await expectBogus(acme.origin, attempt);
+      });
+    }
+  },
+);
 
-describe("F12: the platform's own routes", () => {
+describe("F12: the platform's own routes", { timeout: 30_000 }, () => {
   const platformRoutes = ROUTES.filter(
     ({ host, scope }) => host === "platform" && scope !== "open",
   );

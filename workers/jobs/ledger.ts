@@ -43,12 +43,16 @@ export async function consumeLedger(batch: Batch, job: LedgerJob): Promise<void>
 }
 
 /** Carry over everything one object owes. */
-export async function drainLedger({ platform, runtimeOf }: LedgerJob, owner: Owner): Promise<void> {
+async function drainLedger({ platform, runtimeOf }: LedgerJob, owner: Owner): Promise<void> {
   const scope = tenantScope(platform, owner.tenantId);
   const runtime = runtimeOf(owner);
+  let last = -1;
   for (;;) {
     const { entries } = Problem.unwrap(await runtime.ledger(owner, PAGE));
-    if (entries.length === 0) return;
+    const [first] = entries;
+    if (first === undefined) return;
+    if (first.outboxId <= last) throw new Error("the object keeps what was acknowledged");
+    last = first.outboxId;
     await upsertLedger(scope, entries);
     const ids = entries.map(({ outboxId }) => outboxId);
     Problem.unwrap(await runtime.acknowledge(owner, ids));

@@ -9,11 +9,10 @@ import { ByAgent } from "./invoke.ts";
  * Everything the page needs comes from this host. `connect-src` names the socket as well: to some
  * browsers 'self' does not cover ws.
  */
-export function pagePolicy(origin: string, styles = "'self'"): string {
+function pagePolicy(origin: string): string {
   const socket = origin.replace(/^http/, "ws");
   return [
     "default-src 'self'",
-    `style-src ${styles}`,
     `connect-src 'self' ${socket}`,
     "img-src 'self' data:",
     "object-src 'none'",

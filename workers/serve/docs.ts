@@ -4,17 +4,14 @@ import { PAGE_STYLE, documentPage } from "../../core/openapi/page.ts";
 import type { EdgeEnv } from "../edge/context.ts";
 import { answers, newPlatformRoutes, open } from "../edge/routes.ts";
 import { pageHeaders } from "./console.ts";
-import { type Routes, documentFor } from "./openapi.ts";
+import type { Describe } from "./openapi.ts";
 
-export function docs(routes: Routes): Hono<EdgeEnv> {
+export function docs(describe: Describe): Hono<EdgeEnv> {
   return new Hono<EdgeEnv>().get(
     "/docs",
     open("This API to read"),
     answers(200, null, "The page.", "text/html"),
-    async (c) => {
-      const document = documentFor(routes(), c.get("host").kind, c.get("origin"));
-      return c.html(documentPage(document), 200, pageHeaders(await policy()));
-    },
+    async (c) => c.html(documentPage(describe(c.var)), 200, pageHeaders(await policy())),
   );
 }
 

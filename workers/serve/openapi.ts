@@ -3,29 +3,38 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { type OpenApiDocument, openApiDocument } from "../../core/openapi/document.ts";
 import type { HostedRoute } from "../edge/app.ts";
-import type { EdgeEnv } from "../edge/context.ts";
+import type { EdgeEnv, EdgeVariables } from "../edge/context.ts";
 import { answers, open } from "../edge/routes.ts";
 import { VERSION } from "./health.ts";
 
-/** Routes of the hosts this document speaks for; asked when served, when all are mounted. */
-export type Routes = () => readonly HostedRoute[];
+/** The document as the host that was asked would have it. */
+export type Describe = (asked: Pick<EdgeVariables, "host" | "origin">) => OpenApiDocument;
 
-export function openapi(routes: Routes): Hono<EdgeEnv> {
+/**
+ * Describes the routes of the asked host; what serves browsers and their files is not in it.
+ *
+ * Made once for each kind of host, when first asked for: by then all routes are mounted, and
+ * nobody can make us convert every schema again and again.
+ */
+export function describer(routes: () => readonly HostedRoute[]): Describe {
+  const made = new Map<HostedRoute["host"], OpenApiDocument>();
+  return ({ host, origin }) => {
+    const face = host.kind === "platform" ? "platform" : "tenant";
+    let document = made.get(face);
+    if (document === undefined) {
+      const served = routes().filter((it) => it.host === face && !it.path.endsWith("*"));
+      document = openApiDocument(served, { title: "Berth", version: VERSION, origin });
+      made.set(face, document);
+    }
+    return { ...document, servers: [{ url: origin }] };
+  };
+}
+
+export function openapi(describe: Describe): Hono<EdgeEnv> {
   return new Hono<EdgeEnv>().get(
     "/openapi.json",
     open("This API as OpenAPI 3.1"),
     answers(200, z.looseObject({ openapi: z.literal("3.1.0") }), "The document."),
-    (c) => c.json(documentFor(routes(), c.get("host").kind, c.get("origin"))),
+    (c) => c.json(describe(c.var)),
   );
-}
-
-/** The document of one host's routes; what serves browsers and their files is not in it. */
-export function documentFor(
-  routes: readonly HostedRoute[],
-  host: "platform" | "tenant" | "custom",
-  origin: string,
-): OpenApiDocument {
-  const face = host === "platform" ? "platform" : "tenant";
-  const served = routes.filter((route) => route.host === face && !route.path.endsWith("*"));
-  return openApiDocument(served, { title: "Berth", version: VERSION, origin });
 }
