@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Problem } from "../../core/problem.ts";
 import suite from "../../tests/fixtures/vectors/json_test_suite.json";
 import { BODY_LIMIT, keepJson, parseJson, readBytes, readJson } from "./body.ts";
-import { DEPTH_LIMIT } from "./json-scan.ts";
+import { DEPTH_LIMIT } from "../../core/json/scan.ts";
 
 const encoder = new TextEncoder();
 

@@ -6,8 +6,9 @@
  * no NUL in strings, no half surrogate pairs, no key `__proto__`, no number beyond a double. Of keys that stand twice in one
  * object the last one counts, as RFC 8259 §4 allows; unknown fields are the schema's business.
  */
+import { malformed } from "../../core/json/scan.ts";
+import { parseJsonText } from "../../core/json/text.ts";
 import { Problem } from "../../core/problem.ts";
-import { malformed, scanJson } from "./json-scan.ts";
 
 /** Bytes, on the control plane. */
 export const BODY_LIMIT = 1_048_576;
@@ -69,11 +70,7 @@ async function wholeBytes(request: Request, limitBytes: number): Promise<Uint8Ar
 
 /** @throws Problem `malformed_json` */
 export function parseJson(bytes: Uint8Array): unknown {
-  const text = decode(bytes);
-  const { bigNumbers } = scanJson(text);
-  const value = parse(text);
-  if (bigNumbers || mayHoldPrototypeKey(text)) refuseUnkeepable(value);
-  return value;
+  return parseJsonText(decode(bytes), "body");
 }
 
 /**
@@ -135,15 +132,6 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The engine's own message quotes the input; it stays here.
-    throw malformed("the body is not JSON");
-  }
-}
-
 /** `application/json` or `+json`, in UTF-8 when a charset is named. */
 function isJson(contentType: string | null): boolean {
   if (contentType === null) return false;
@@ -151,34 +139,6 @@ function isJson(contentType: string | null): boolean {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   if (!/^application\/(?:[a-z0-9.+-]{1,64}\+)?json$/.test(type.trim())) return false;
   return parameters.every((it) => !it.includes("charset") || /=\s*"?utf-8"?\s*$/.test(it));
-}
-
-/** Cheap and never wrong in saying no: the key in clear, or any escape that could spell it. */
-function mayHoldPrototypeKey(text: string): boolean {
-  return text.includes("__proto__") || /\\u00[57][0-9a-fA-F]|\\u006[0-9a-fA-F]/.test(text);
-}
-
-/** What parses but cannot be kept: prototype keys, and numbers that became infinite. */
-function refuseUnkeepable(root: unknown): void {
-  const open: { readonly value: unknown; readonly pointer: string }[] = [
-    { value: root, pointer: "" },
-  ];
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    if (typeof at.value === "number" && !Number.isFinite(at.value)) {
-      throw malformed("the number is too large", at.pointer);
-    }
-    if (typeof at.value !== "object" || at.value === null) continue;
-    for (const [key, value] of Object.entries(at.value)) {
-      const pointer = `${at.pointer}/${escapePointer(key)}`;
-      if (key === "__proto__") throw malformed("the key is not allowed", pointer);
-      open.push({ value, pointer });
-    }
-  }
-}
-
-/** @source RFC 6901 §3 */
-export function escapePointer(key: string): string {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 function tooLarge(limitBytes: number): Problem {

@@ -1,8 +1,9 @@
 /** Input of a route to the value its schema makes of it, or to a refusal that says where. */
 import type { HonoRequest } from "hono";
 import { z } from "zod";
+import { escapePointer } from "../../core/json/text.ts";
 import { Problem, type ProblemPlace } from "../../core/problem.ts";
-import { escapePointer, readJson } from "./body.ts";
+import { readJson } from "./body.ts";
 
 export type Target = "param" | "query" | "header" | "json";
 

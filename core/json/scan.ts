@@ -1,4 +1,4 @@
-import { Problem } from "../../core/problem.ts";
+import { Problem } from "../problem.ts";
 
 export const DEPTH_LIMIT = 64;
 
