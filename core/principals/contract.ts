@@ -35,6 +35,10 @@ export type Principal = {
   /** Narrowing: absent means any. */
   readonly agentId?: string;
   readonly environment?: string;
+  /** Epoch ms at which the credential ends by itself; absent when only revoking ends it. */
+  readonly endsAtMs?: number;
+  /** Hash of the console session it was presented through: signing out ends it. */
+  readonly consoleSession?: string;
 };
 
 /** Does the principal hold the scope? Narrowing is checked beside the resource. */

@@ -33,7 +33,8 @@ describe("tokens of our own", () => {
     const jwk = await signingJwk(alg, "k");
     const grant = { principal: KEY_HOLDER, tenantId: TENANT.id, origin: ORIGIN };
     const token = await issueToken(jwk, grant, NOW);
-    expect(await verifierFor(jwk).verify(token, at())).toEqual(KEY_HOLDER);
+    const endsAtMs = (Math.floor(NOW / 1000) + 3600) * 1000;
+    expect(await verifierFor(jwk).verify(token, at())).toEqual({ ...KEY_HOLDER, endsAtMs });
   });
 
   it("are minted with fewer scopes when fewer are asked for, never with more", async () => {

@@ -73,8 +73,9 @@ export class TokenVerifier {
     if (!claims) throw invalid();
     const ends = checkClaims(claims, trust, at.nowMs);
     if (ends === "expired") throw new Problem("token_expired", "the token has expired");
-    const principal = ends === "invalid" ? undefined : trust.principal(claims);
-    if (principal === undefined || ends === "invalid") throw invalid();
+    const bearer = ends === "invalid" ? undefined : trust.principal(claims);
+    if (bearer === undefined || ends === "invalid") throw invalid();
+    const principal = { ...bearer, endsAtMs: ends };
     this.#keep(at, principal, ends);
     return principal;
   }

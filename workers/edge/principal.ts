@@ -76,7 +76,9 @@ async function sessionPrincipal(arrival: TenantArrival, token: string): Promise<
   if (session.expiresAtMs <= nowMs) throw new Problem("token_expired", "the session has ended");
   const row = await keyRow(arrival, session.keyId);
   if (row === undefined) throw invalidToken();
-  return principalOfKey(row, arrival);
+  const principal = principalOfKey(row, arrival);
+  const endsAtMs = Math.min(session.expiresAtMs, principal.endsAtMs ?? session.expiresAtMs);
+  return { ...principal, endsAtMs, consoleSession: hash };
 }
 
 function tokenPrincipal(arrival: TenantArrival, text: string): Principal | Promise<Principal> {
@@ -123,5 +125,6 @@ function principalOfKey(row: KeyRow, { residence, nowMs }: TenantArrival): Princ
     scopes: row.scopes,
     ...(row.agentId === null ? {} : { agentId: row.agentId }),
     ...(row.environment === null ? {} : { environment: row.environment }),
+    ...(row.expiresAtMs === null ? {} : { endsAtMs: row.expiresAtMs }),
   };
 }
