@@ -1,4 +1,9 @@
-import type { Invocation, InvocationEvent, Step } from "../../core/invocations/contract.ts";
+import type {
+  Invocation,
+  InvocationEvent,
+  InvocationStatus,
+  Step,
+} from "../../core/invocations/contract.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Refusal } from "../../core/problem.ts";
 
@@ -40,6 +45,16 @@ export type Accepted = {
   readonly replayed: boolean;
 };
 
+/** The same for a caller that only passes it on: the invocation is JSON text already. */
+export type Answered = {
+  readonly ok: true;
+  readonly id: string;
+  readonly status: InvocationStatus;
+  readonly replayed: boolean;
+  /** An `Invocation`: text crosses RPC at a fraction of what its fields would cost. */
+  readonly body: string;
+};
+
 export type Found = { readonly ok: true; readonly invocation: Invocation };
 export type FoundSteps = { readonly ok: true; readonly steps: readonly Step[] };
 export type FoundEvents = { readonly ok: true; readonly events: ReadableStream<Uint8Array> };
@@ -76,7 +91,7 @@ export type LedgerPage = { readonly ok: true; readonly entries: readonly LedgerE
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
 export type AgentRuntimeRpc = {
   /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
-  invoke(call: Call, waitMs: number): Promise<Accepted | Refusal>;
+  invoke(call: Call, waitMs: number): Promise<Answered | Refusal>;
   /** The same, answering with the event stream as SSE bytes from the first event on. */
   stream(call: Call): Promise<Streaming | Refusal>;
   get(owner: Owner, invocationId: string): Promise<Found | Refusal>;

@@ -7,6 +7,7 @@ import { SOCKET_HEADER, type SocketGrant } from "./chat.ts";
 import type {
   Accepted,
   Acknowledged,
+  Answered,
   AgentRuntimeRpc,
   Call,
   Found,
@@ -48,6 +49,8 @@ import { refuse, type Refusal } from "../../core/problem.ts";
  * The object belongs to whoever first installed a release in it and answers no one else (G7).
  */
 export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc {
+  /** For tests inside this isolate: a field of the instance is out of reach of RPC. */
+  readonly faults: Faults;
   readonly #kernel: Kernel;
   readonly #ownership: Ownership;
   readonly #chat: ChatRoom;
@@ -61,12 +64,13 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     this.#ownership = new Ownership(sql);
     migrate(sql); // synchronous: nothing is delivered before it returns
     const deadlines = new Deadlines();
+    this.faults = new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints);
     this.#kernel = {
       sql,
       releases: new Releases(sql, (release) => ready(release, env)),
       feed: new Feed(deadlines),
       deadlines,
-      faults: new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints),
+      faults: this.faults,
       now: () => Date.now(),
       running: new Map(),
       open: { count: 0 },
@@ -93,14 +97,16 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     );
   }
 
-  async invoke(call: Call, waitMs: number): Promise<Accepted | Refusal> {
+  async invoke(call: Call, waitMs: number): Promise<Answered | Refusal> {
     const accepted = await this.#accept(call);
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
     const known = replayed ? this.#row(id) : undefined;
     const wait = waitMs > 0 && !(known && terminal(known.status));
     const ended = wait ? await this.#kernel.feed.end(id, waitMs) : undefined;
-    return { ok: true, invocation: this.#onWire(ended ?? this.#row(id), call.owner), replayed };
+    const row = ended ?? this.#row(id);
+    const body = JSON.stringify(this.#onWire(row, call.owner));
+    return { ok: true, id, status: row.status, replayed, body };
   }
 
   async stream(call: Call): Promise<Streaming | Refusal> {
@@ -153,10 +159,11 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const { row } = found;
     if (!terminal(row.status)) return refuse("conflict", "the invocation is still open");
     const { input } = this.#onWire(row, owner);
-    return this.invoke(
-      { ...call, input: JSON.stringify(input), sessionId: row.session_id, redrivenFrom: row.id },
-      0,
-    );
+    const again = { sessionId: row.session_id, redrivenFrom: row.id };
+    const accepted = await this.#accept({ ...call, ...again, input: JSON.stringify(input) });
+    if (!accepted.ok) return accepted;
+    const { id, replayed } = accepted;
+    return { ok: true, invocation: this.#onWire(this.#row(id), owner), replayed };
   }
 
   async install(release: Release): Promise<Acknowledged | Refusal> {

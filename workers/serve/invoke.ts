@@ -4,7 +4,7 @@ import type { LiveAgent } from "../../core/deployments/contract.ts";
 import { Invocation, InvokeBody, terminal } from "../../core/invocations/contract.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
-import type { Call } from "../../durable-objects/agent-runtime/contract.ts";
+import type { Answered, Call } from "../../durable-objects/agent-runtime/contract.ts";
 import { runtimeOf } from "../api/runtime.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { fingerprintOf, idempotencyKeyOf } from "../edge/idempotency.ts";
@@ -52,10 +52,7 @@ export const invoke = newRoutes().post(
     const call = callOf({ arrival, principal, agent, body, deltas: wish.kind !== "wait" });
     const runtime = runtimeOf(c.env, call.owner);
     if (wish.kind === "stream") return streamed(Problem.unwrap(await runtime.stream(call)));
-    const { invocation, replayed } = Problem.unwrap(await runtime.invoke(call, wish.waitMs));
-    const headers: Record<string, string> = replayed ? { "idempotency-replayed": "true" } : {};
-    if (terminal(invocation.status)) return c.json(invocation, 200, headers);
-    return c.json(invocation, 202, { ...headers, location: `/v1/invocations/${invocation.id}` });
+    return answered(Problem.unwrap(await runtime.invoke(call, wish.waitMs)));
   },
 );
 
@@ -91,6 +88,14 @@ function callOf({ arrival, principal, agent, body, deltas }: Asked): Call {
     ...(body.max_cost_micros === undefined ? {} : { maxCostMicros: body.max_cost_micros }),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
+}
+
+function answered({ body, id, status, replayed }: Answered): Response {
+  const headers = new Headers({ "content-type": "application/json" });
+  if (replayed) headers.set("idempotency-replayed", "true");
+  if (terminal(status)) return new Response(body, { headers });
+  headers.set("location", `/v1/invocations/${id}`);
+  return new Response(body, { status: 202, headers });
 }
 
 function streamed(accepted: {
