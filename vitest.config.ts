@@ -32,6 +32,7 @@ export default defineConfig({
                 ...inject<Record<string, string>>("vars"),
                 TEST_MIGRATIONS: await readD1Migrations("migrations/d1"),
                 TEST_MODEL_PORT: inject<number>("modelPort"),
+                TEST_HTTP_PORT: inject<number>("httpPort"),
               },
             },
           })),
