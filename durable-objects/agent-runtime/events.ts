@@ -58,9 +58,10 @@ export function readEvents(
   );
   const events: InvocationEvent[] = [];
   for (const row of found) {
-    const facts = JSON.parse(unpack(sql, row.body)) as Fact[];
-    facts.forEach(([event, data], index) => {
-      if (row.seq + index > after) events.push({ seq: row.seq + index, event, data });
+    const facts = JSON.parse(unpack(sql, row.body)) as (Fact | null)[];
+    facts.forEach((fact, index) => {
+      if (!fact || row.seq + index <= after) return;
+      events.push({ seq: row.seq + index, event: fact[0], data: fact[1] });
     });
   }
   return events;
@@ -77,7 +78,35 @@ export function dropDeltas(sql: Sql, beforeMs: number, limit: number): void {
     limit,
   );
   for (const { id } of ended) {
+    blankDeltas(sql, id);
+    sql.run(
+      `DELETE FROM content WHERE ref IN (
+         SELECT substr(body, 2) FROM event
+         WHERE invocation_id = ? AND delta = 1 AND body LIKE '@%')`,
+      id,
+    );
     sql.run("DELETE FROM event WHERE invocation_id = ? AND delta = 1", id);
     sql.run("UPDATE invocation SET deltas = 0 WHERE id = ?", id);
+  }
+}
+
+/** The last words of an answer share a row with what follows from them: null keeps the numbers. */
+function blankDeltas(sql: Sql, invocationId: string): void {
+  const mixed = sql.all<{ seq: number; body: string }>(
+    "SELECT seq, body FROM event WHERE invocation_id = ? AND delta = 0",
+    invocationId,
+  );
+  for (const { seq, body } of mixed) {
+    const facts = JSON.parse(unpack(sql, body)) as (Fact | null)[];
+    const kept = facts.map((fact) => (fact?.[0] === "message.delta" ? null : fact));
+    if (!kept.includes(null)) continue;
+    const ref = `${invocationId}/event/${seq}`;
+    sql.run("DELETE FROM content WHERE ref = ?", ref);
+    sql.run(
+      "UPDATE event SET body = ? WHERE invocation_id = ? AND seq = ?",
+      pack(sql, ref, JSON.stringify(kept)),
+      invocationId,
+      seq,
+    );
   }
 }
