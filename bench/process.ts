@@ -31,7 +31,10 @@ export type Server = {
   stop(): Promise<void>;
 };
 
-/** Run `node <script> <argument>` and wait for its line. Its own words appear only if it fails. */
+/**
+ * Run `node <script> <argument>` and wait for its line. Its own words appear only if it
+ * fails to start, or all of them with BENCH_VERBOSE in the environment.
+ */
 export async function startServer(script: string, argument: object = {}): Promise<Server> {
   const child = spawn(process.execPath, [script, JSON.stringify(argument)], {
     detached: true,
@@ -41,6 +44,7 @@ export async function startServer(script: string, argument: object = {}): Promis
   child.stderr.on("data", (part: Buffer) => {
     words.push(part.toString());
     if (words.length > 50) words.shift();
+    if (process.env["BENCH_VERBOSE"] !== undefined) process.stderr.write(part);
   });
   const ended = new Promise<void>((settle) => child.once("close", () => settle()));
   const line = await Promise.race([firstLine(child), ended]);

@@ -2,7 +2,7 @@
  * Where the time goes: a CPU profile of the Worker and its objects under load.
  *
  *     node tools/run.mjs bench/profile.ts [product|floor] [--callers 16] [--seconds 5] [--top 40]
- *                                         [--stream] [--state FOLDER]
+ *                                         [--stream] [--state FOLDER] [--bundle FOLDER]
  *
  * Prints time by function and by source module, alone and with callees, and writes a `.cpuprofile` for DevTools to
  * bench/results/. `(program)` is the runtime's own work: sockets, object calls, and the fsync of
@@ -33,10 +33,12 @@ const { values, positionals } = parseArgs({
     stream: { type: "boolean", default: false },
     inspector: { type: "string", default: "9339" },
     state: { type: "string", default: tmpdir() },
+    bundle: { type: "string" },
   },
 });
 const which = positionals[0] === "floor" ? "floor" : "product";
-const world = await World.open(values.state, (line) => process.stderr.write(`${line}\n`));
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const world = await World.open(values.state, say, values.bundle);
 try {
   const inspectorPort = Number(values.inspector);
   const contender = await start(inspectorPort);

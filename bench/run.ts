@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: floor and product on the same server in the same run, as ratios.
  *
- *     npm run bench -- [--quick] [--only latency,throughput] [--rounds N] [--json] [--state FOLDER]
+ *     npm run bench -- [--quick] [--only latency,throughput] [--rounds N] [--json] [--state FOLDER] [--bundle FOLDER]
  *
  * Prints a table with each goal beside its number and writes the same as JSON to bench/results/
  * (`--json`: to stdout instead of the table). A missed goal is reported, never a failure.
@@ -67,6 +67,7 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     json: { type: "boolean", default: false },
     state: { type: "string", default: tmpdir() },
+    bundle: { type: "string" },
   },
 });
 const effort = { ...(values.quick ? QUICK : FULL) };
@@ -80,7 +81,7 @@ if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const world = await World.open(values.state, say);
+const world = await World.open(values.state, say, values.bundle);
 const rows: Row[] = [];
 try {
   for (const name of wanted) {

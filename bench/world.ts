@@ -56,9 +56,13 @@ export class World {
     this.#vars = { EGRESS_ALLOW: `127.0.0.1:${stub.port}` };
   }
 
-  /** @param parent  Folder for the state of this run; removed by `close`. */
-  static async open(parent: string, log: (line: string) => void): Promise<World> {
-    const bundle = await build(log, { console: false });
+  /**
+   * @param parent  Folder for the state of this run; removed by `close`.
+   * @param worker  Folder of an earlier build to measure; absent: the sources as they are.
+   */
+  static async open(parent: string, log: (line: string) => void, worker?: string): Promise<World> {
+    const assets = join(ROOT, "web", "console", "dist");
+    const bundle = worker === undefined ? await build(log, { console: false }) : { worker, assets };
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, "berth-bench-"));
     const floorBundle = await bundleFloor(folder);

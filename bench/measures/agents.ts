@@ -58,34 +58,35 @@ async function memory(
   return [(after - before) / (names.length - FEW), idleBytes];
 }
 
-/** Two servers with the same agents; in one few of them are called, in the other all. */
+/**
+ * Two servers, one with few agents and one with many, each called by one caller for as many calls
+ * as there are many. A turn begins with the same calls by sixteen, so that objects are live and
+ * addresses known: what is compared is the number of agents, not their sleep between turns.
+ */
 async function manyAgainstFew(
   world: World,
   names: readonly string[],
   effort: Effort,
 ): Promise<Row> {
-  const product = await world.product("agents");
-  const fewOnly = await world.product("few");
-  await fewOnly.deploy(names.slice(0, FEW));
+  const many = await world.product("agents");
+  const few = await world.product("few");
+  await few.deploy(names.slice(0, FEW));
+  const hurried = new Callers(16);
   const callers = new Callers(1);
-  const cycle = (contender: Contender, of: readonly string[]) => {
-    let at = 0;
+  const turn = ({ server, target }: Contender, of: readonly string[]) => {
+    const targets = names.map((_, at) => target(of[at % of.length] ?? ""));
     return async () => {
-      const times: number[] = [];
-      for (let call = 0; call < effort.calls; call += 1) {
-        times.push(await callers.call(contender.target(of[at++ % of.length] ?? "")));
-      }
+      await hurried.each(targets);
+      const times = await callers.each(targets);
+      await server.quiet();
       return times;
     };
   };
-  await callers.each(names.map((name) => product.target(name)));
-  await callers.each(names.slice(0, FEW).map((name) => fewOnly.target(name)));
-  const samples = await inTurns(effort.rounds * 2, [
-    cycle(fewOnly, names.slice(0, FEW)),
-    cycle(product, names),
-  ]);
+  const rounds = Math.max(2, Math.ceil(effort.rounds / 6));
+  const samples = await inTurns(rounds, [turn(few, names.slice(0, FEW)), turn(many, names)]);
   callers.close();
-  await Promise.all([product.server.stop(), fewOnly.server.stop()]);
+  hurried.close();
+  await Promise.all([many.server.stop(), few.server.stop()]);
   return {
     id: "agents.p50_many",
     what: `p50 with ${names.length} agents, all called in turn`,
