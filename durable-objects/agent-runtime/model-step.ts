@@ -47,6 +47,7 @@ export async function callModel(
   for (const [k, ref] of refs.entries()) {
     const sent = takeUp(kernel, claim, i, k, ref, produced);
     if ("answer" in sent) return sent;
+    const begunAt = claim.seq;
     try {
       return await ask(kernel, claim, sent);
     } catch (e) {
@@ -54,7 +55,7 @@ export async function callModel(
       if (!(e instanceof ModelFailure)) throw e;
       last = e;
       retryable ||= e.retryable;
-      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e);
+      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e, claim.seq > begunAt);
       else throw exhausted(kernel, claim, sent, e, retryable);
     }
   }
@@ -159,9 +160,21 @@ function answered(
   };
 }
 
-/** A fallback is left: the failure is recorded and the next one asked. */
-function recordFailure(kernel: Kernel, claim: Claim, sent: Sent, failure: ModelFailure): void {
+/**
+ * A fallback is left: the failure is recorded and the next one asked.
+ *
+ * @param spoken  Words of this model are in the log: readers are told to drop them, because the
+ *                next model begins anew and two answers are never glued (GUARANTEES §4).
+ */
+function recordFailure(
+  kernel: Kernel,
+  claim: Claim,
+  sent: Sent,
+  failure: ModelFailure,
+  spoken: boolean,
+): void {
   const facts = failedFacts(sent, failure);
+  if (spoken) facts.push(["run.restarted", { attempt: claim.attempt }]);
   kernel.sql.transaction(() => {
     finishFailed(kernel, claim, sent, failure);
     appendEvents(kernel.sql, claim.id, claim.seq, facts, kernel.now());
