@@ -1,0 +1,243 @@
+/**
+ * The object dies at every named point there is (GUARANTEES §3), and is asked for nothing but what
+ * a caller and its own alarm ask of it: each accepted invocation still reaches exactly one end.
+ */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Invocation } from "../../core/invocations/contract.ts";
+import type { AgentRuntime } from "../../durable-objects/agent-runtime/object.ts";
+import { FAULT_POINTS, type FaultPoint } from "../../durable-objects/agent-runtime/faults.ts";
+import {
+  FAR_SIDE,
+  MODEL_SERVER,
+  TERMINAL,
+  type TestAgent,
+  addProvider,
+  liveAgent,
+  namesOf,
+  readUntil,
+  seenBy,
+  wordsOf,
+} from "../fixtures/agent-runs.ts";
+import { type TestTenant, deliver, newWorld } from "../fixtures/world.ts";
+
+let acme: TestTenant;
+let agent: TestAgent;
+beforeAll(async () => {
+  ({ acme } = await newWorld());
+  await addProvider(acme);
+  const tool = { kind: "http", description: "Does it.", method: "POST" };
+  agent = await liveAgent(acme, "mortal", {
+    tools: [
+      { ...tool, name: "pay", url: `${FAR_SIDE}/pay` },
+      { ...tool, name: "note", url: `${FAR_SIDE}/note`, idempotent: true },
+    ],
+  });
+});
+
+/** Let the object die at a point; the answer tells whether it has: what is there then is another. */
+async function arm(point: FaultPoint, visit = 1): Promise<() => Promise<boolean>> {
+  let armed: AgentRuntime | undefined;
+  await runInDurableObject(agent.stub(), (object: AgentRuntime) => {
+    object.faults.arm(point, visit);
+    armed = object;
+  });
+  const gone = () => runInDurableObject(agent.stub(), (object: AgentRuntime) => object !== armed);
+  expect(await gone()).toBe(false);
+  return gone;
+}
+
+type Row = { readonly id: string; readonly status: string };
+const rowsOf = (key: string) =>
+  agent.rows<Row>("SELECT id, status FROM invocation WHERE idem = ?", key);
+
+/** A call whose object may die under it. */
+async function tempt(input: string, key: string): Promise<void> {
+  const headers = { accept: "text/event-stream" };
+  await agent
+    .send(input, { key, headers })
+    .then(
+      (response) => response.text(),
+      () => undefined,
+    )
+    .catch(() => undefined);
+}
+
+/**
+ * The one end of the invocation of `key`: first without anybody calling, by the alarm alone; then,
+ * where it was never accepted, by the caller's own second try.
+ */
+async function settled(input: string, key: string): Promise<Invocation> {
+  const [open] = await rowsOf(key);
+  if (open) {
+    if (!TERMINAL.includes(`invocation.${open.status}`)) await runDurableObjectAlarm(agent.stub());
+    await agent.events(open.id);
+  }
+  const done = await agent.ask(input, { key });
+  expect(open?.id ?? done.id).toBe(done.id);
+  expect(await rowsOf(key)).toHaveLength(1);
+  const events = await agent.events(done.id);
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+  expect(namesOf(events).filter((name) => TERMINAL.includes(name))).toEqual([
+    `invocation.${done.status}`,
+  ]);
+  expect(TERMINAL).toContain(events.at(-1)?.event);
+  if (done.status === "succeeded") {
+    expect(wordsOf(events) === "" || wordsOf(events) === done.output?.text).toBe(true);
+  }
+  expect(await agent.get(done.id)).toEqual(done);
+  return done;
+}
+
+const visited = new Set<FaultPoint>();
+const died = async (point: FaultPoint, gone: () => Promise<boolean>) => {
+  if (await gone()) visited.add(point);
+  return visited.has(point);
+};
+
+/** The points an invocation with a tool call passes, and how often it passes each at most. */
+const ON_THE_WAY = [
+  ["before-accept", 1],
+  ["after-accept", 1],
+  ["before-model", 2],
+  ["after-model", 2],
+  ["before-tool", 1],
+  ["after-tool", 1],
+  ["after-delta", 2],
+  ["before-settle", 1],
+  ["after-settle", 1],
+] as const;
+
+const passes = ON_THE_WAY.flatMap(([point, visits]) =>
+  Array.from({ length: visits }, (_, n) => [point, n + 1] as const),
+);
+
+describe("an object that dies", () => {
+  it.each(passes)("G2, G3, G5: %s (pass %i), with a tool that pays", async (point, visit) => {
+    const input = "[[tool-call]] pay {}";
+    const key = `pay ${point} ${visit}`.replaceAll(" ", ".");
+    const gone = await arm(point, visit);
+    await tempt(input, key);
+    expect(await died(point, gone)).toBe(true);
+    const done = await settled(input, key);
+    const paid = await seenBy(FAR_SIDE, { key: `${done.id}/tool.0#0` });
+    expect(paid.length).toBeLessThanOrEqual(1);
+    if (done.status === "succeeded") {
+      expect(paid).toHaveLength(1);
+    } else {
+      expect(done).toMatchObject({ status: "failed", error: { code: "effect_unknown" } });
+      expect((await agent.steps(done.id)).map(({ state }) => state)).toEqual(["done", "unknown"]);
+    }
+  });
+
+  it.each(passes)(
+    "G3, R4: %s (pass %i), with a tool that may be asked again",
+    async (point, visit) => {
+      const input = "[[tool-call]] note {}";
+      const key = `note ${point} ${visit}`.replaceAll(" ", ".");
+      const gone = await arm(point, visit);
+      await tempt(input, key);
+      expect(await died(point, gone)).toBe(true);
+      const done = await settled(input, key);
+      expect(done).toMatchObject({ status: "succeeded", usage: { model_calls: 2, tool_calls: 1 } });
+      const noted = await seenBy(FAR_SIDE, { label: "note" });
+      const mine = noted.filter((request) => request.key.startsWith(done.id));
+      expect(mine.length).toBeGreaterThanOrEqual(1);
+      expect(new Set(mine.map((request) => request.key))).toEqual(new Set([`${done.id}/tool.0#0`]));
+    },
+  );
+
+  it.each([
+    ["before-retry", 1],
+    ["after-claim", 1],
+    ["before-model", 2],
+  ] as const)("G5: %s (pass %i), between two attempts", async (point, visit) => {
+    const input = "[[flaky-1]] between";
+    const key = `retry.${point}`;
+    const gone = await arm(point, visit);
+    await tempt(input, key);
+    expect(await died(point, gone)).toBe(true);
+    expect(await settled(input, key)).toMatchObject({ status: "succeeded" });
+  });
+
+  it("after-cancel: is cancelled or goes on, and either once", async () => {
+    const { id } = await agent.start("[[hold]] cancel", { key: "cancel" });
+    await seenBy(MODEL_SERVER, { key: `${id}/model.0` }, 1);
+    const gone = await arm("after-cancel");
+    await agent.cancel(id).then((response) => response.text());
+    expect(await died("after-cancel", gone)).toBe(true);
+    await agent.cancel(id);
+    expect(await settled("[[hold]] cancel", "cancel")).toMatchObject({ id, status: "cancelled" });
+  });
+
+  it("before-acknowledge: owes the ledger what it owed, and the ledger has it once", async () => {
+    const { id } = await agent.ask("owed", { key: "owed" });
+    const gone = await arm("before-acknowledge");
+    await deliver("berth-ledger", [agent.owner]);
+    expect(await died("before-acknowledge", gone)).toBe(true);
+    expect(await agent.rows("SELECT id FROM outbox WHERE invocation_id = ?", id)).toHaveLength(1);
+    await deliver("berth-ledger", [agent.owner]);
+    expect(await agent.rows("SELECT id FROM outbox WHERE invocation_id = ?", id)).toEqual([]);
+    const usage = await acme.json<{ data: { invocation_id: string }[] }>(
+      "/v1/usage?limit=100",
+      200,
+    );
+    expect(usage.data.filter((row) => row.invocation_id === id)).toHaveLength(1);
+    expect(await settled("owed", "owed")).toMatchObject({ id, status: "succeeded" });
+  });
+
+  it("has died at every point there is", () => {
+    expect(FAULT_POINTS.filter((point) => !visited.has(point))).toEqual([]);
+  });
+});
+
+describe("a run that is interrupted", () => {
+  it("F95, G5: by an eviction, is taken up without anybody calling, from its first open step", async () => {
+    const { id } = await agent.start('[[tool-call]] pay {"wait":1}');
+    await agent.events(id);
+    const events = await readUntil(
+      await agent.send("[[hang-midstream]]", { headers: { accept: "text/event-stream" } }),
+      "message.delta",
+    );
+    const running = String(events[0]?.data["invocation_id"]);
+    await runInDurableObject(agent.stub(), (_object, state) => {
+      state.abort("evicted");
+    }).catch(() => undefined);
+    expect(await runDurableObjectAlarm(agent.stub())).toBe(true);
+    await seenBy(MODEL_SERVER, { key: `${running}/model.0` }, 2);
+    const told = await readUntil(
+      await acme.ask(`/v1/invocations/${running}/events`),
+      "run.restarted",
+    );
+    expect(told.findLast(({ event }) => event === "run.restarted")?.data).toEqual({ attempt: 2 });
+    expect((await agent.cancel(running)).status).toBe(200);
+    const { usage, cost_micros } = await agent.get(running);
+    // Two sends, neither answered: both are taken to have cost their input (R4).
+    expect(usage).toMatchObject({ model_calls: 1, output_tokens: 0, estimated: true });
+    expect(cost_micros).toBeGreaterThan(0);
+  });
+
+  it("is not held up by an eviction between turns", async () => {
+    const body = { session_id: "evicted" };
+    await agent.ask("before", { body });
+    await evictDurableObject(agent.stub());
+    const { id } = await agent.ask("after", { body });
+    const [request] = await seenBy(MODEL_SERVER, { key: `${id}/model.0` });
+    expect(request?.body).toContain("echo: before");
+  });
+
+  it("G2: too often is dead, and says why", async () => {
+    const { id } = await agent.start("[[hang]]", { key: "poison" });
+    await runInDurableObject(agent.stub(), (_object, { storage }) => {
+      storage.sql.exec("UPDATE invocation SET restarts = 20 WHERE id = ?", id);
+    });
+    await runInDurableObject(agent.stub(), (_object, state) => {
+      state.abort("again");
+    }).catch(() => undefined);
+    expect(await settled("[[hang]]", "poison")).toMatchObject({
+      id,
+      status: "dead",
+      error: { code: "internal", detail: "the run was interrupted 21 times" },
+    });
+  });
+});
