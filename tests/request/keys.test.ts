@@ -134,7 +134,8 @@ describe("the console's session", () => {
       acme.ask("/auth/session", { as: null, json: { key }, headers });
     expect((await signIn(acme.key, { origin: "http://evil.localhost" })).status).toBe(403);
     expect((await signIn(globex.key)).status).toBe(401);
-    expect((await signIn(`${acme.key.slice(0, -1)}x`)).status).toBe(401);
+    const last = acme.key.endsWith("x") ? "y" : "x";
+    expect((await signIn(`${acme.key.slice(0, -1)}${last}`)).status).toBe(401);
     expect((await signIn("nonsense")).status).toBe(422);
   });
 
