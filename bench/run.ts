@@ -86,17 +86,29 @@ const rows: Row[] = [];
 try {
   for (const name of wanted) {
     say(`Measuring ${name} …`);
-    rows.push(...((await MEASURES[name]?.(world, { ...effort, rounds })) ?? []));
+    rows.push(...(await measured(name)));
   }
 } finally {
   await world.close();
 }
+process.exitCode = rows.some((row) => row.id.endsWith(".broken")) ? 1 : 0;
 const report: Report = { at: new Date().toISOString(), commit: commit(), machine: machine(), rows };
 const json = JSON.stringify(report, undefined, 2);
 const folder = join(ROOT, "bench", "results");
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, `${report.at.replaceAll(":", "-")}.json`), `${json}\n`);
 process.stdout.write(values.json ? `${json}\n` : `\n${table(rows)}\n`);
+
+/** One that breaks off takes none of the others with it; it is a row of its own. */
+async function measured(name: string): Promise<readonly Row[]> {
+  try {
+    return (await MEASURES[name]?.(world, { ...effort, rounds })) ?? [];
+  } catch (error) {
+    await world.stopServers();
+    const note = error instanceof Error ? error.message : String(error);
+    return [{ id: `${name}.broken`, what: name, unit: "", product: null, note }];
+  }
+}
 
 function commit(): string {
   try {

@@ -47,6 +47,7 @@ export class World {
   readonly #floorBundle: string;
   readonly #vars: Readonly<Record<string, string>>;
   readonly #tenants = new Map<string, Tenant>();
+  readonly #servers = new Set<Server>();
 
   private constructor(stub: Server, folder: string, bundle: Bundle, floorBundle: string) {
     this.stub = stub;
@@ -90,7 +91,7 @@ export class World {
     const stateDir = join(this.#folder, "floor", state);
     const bundle = this.#floorBundle;
     const { modelUrl } = this;
-    const server = await startServer(script, { stateDir, modelUrl, bundle, ...options });
+    const server = await this.#start(script, { stateDir, modelUrl, bundle, ...options });
     const body = JSON.stringify({ input: INPUT });
     return {
       server,
@@ -109,7 +110,7 @@ export class World {
     { counting = false, ...options }: ProductOptions = {},
   ): Promise<Product> {
     const known = this.#tenants.get(state);
-    const server = await startServer(join(ROOT, "tools", "serve.ts"), {
+    const server = await this.#start(join(ROOT, "tools", "serve.ts"), {
       stateDir: join(this.#folder, "product", state),
       vars: counting ? { ...this.#vars, BENCH_COUNTERS: "1" } : this.#vars,
       bundle: this.#bundle,
@@ -122,7 +123,20 @@ export class World {
     return productOn(server, tenant);
   }
 
+  async #start(script: string, argument: object): Promise<Server> {
+    const server = await startServer(script, argument);
+    this.#servers.add(server);
+    return server;
+  }
+
+  /** End what a measurement that broke off has left running. */
+  async stopServers(): Promise<void> {
+    await Promise.all([...this.#servers].map((server) => server.stop()));
+    this.#servers.clear();
+  }
+
   async close(): Promise<void> {
+    await this.stopServers();
     await this.stub.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
