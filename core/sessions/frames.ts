@@ -1,11 +1,11 @@
 /**
- * The chat socket's frames, JSON text each.
+ * The chat socket's frames, JSON text each; docs/chat-protocol.md tells them as a whole.
  *
  * A session's events come in one order, turn after turn. `seq` of an event frame names its place
  * in that order; `resume` with the last one seen continues after it, without gap or repetition.
  */
 import { z } from "zod";
-import type { ProblemData } from "../problem.ts";
+import { problemDocument, type ProblemData } from "../problem.ts";
 
 /** Longest frame a client may send, in bytes of UTF-8. */
 export const FRAME_LIMIT_BYTES = 1024 * 1024;
@@ -18,15 +18,17 @@ export const ClientFrame = z.discriminatedUnion("type", [
     text: z.string().min(1),
   }),
   /** Continue after the event `seq`; 0 from the session's beginning. */
-  z.strictObject({ type: z.literal("resume"), seq: z.number().int().min(0) }),
+  z.strictObject({ type: z.literal("resume"), seq: z.int().min(0) }),
   z.strictObject({ type: z.literal("cancel"), invocation_id: z.string().max(80) }),
   z.strictObject({ type: z.literal("ping") }),
 ]);
 export type ClientFrame = z.infer<typeof ClientFrame>;
 
 export type ServerFrame =
-  /** First frame. `seq`: where this socket begins; resume from your own last one instead, if later frames are known. */
+  /** First frame. `seq`: the events that follow are those after it. */
   | { readonly type: "ready"; readonly session_id: string; readonly seq: number }
+  /** Answer to `resume`: events sent before this frame are of the old place, later ones of the new. */
+  | { readonly type: "resumed"; readonly seq: number }
   /** The message with this `id` is a turn now; `replayed` when it was one already. */
   | {
       readonly type: "accepted";
@@ -41,14 +43,34 @@ export type ServerFrame =
       readonly event: string;
       readonly data: Readonly<Record<string, unknown>>;
     }
-  /** A frame was refused; the socket stays open. */
-  | { readonly type: "refused"; readonly id: string | null; readonly problem: ProblemData }
+  /** A frame was refused and nothing was done; the socket stays open. `id`: that of the frame. */
+  | { readonly type: "refused"; readonly id: string | null; readonly problem: FrameProblem }
   | { readonly type: "pong" };
+
+/** A problem document (RFC 9457) with what the header `Retry-After` says elsewhere. */
+type FrameProblem = ReturnType<typeof problemDocument> & { readonly retry_after_ms?: number };
+
+/** The frame that refuses the one with `id`. */
+export function refusedFrame(
+  id: string | null,
+  problem: ProblemData,
+  requestId: string,
+): ServerFrame {
+  const { retryAfterMs } = problem;
+  const wait = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
+  return { type: "refused", id, problem: { ...problemDocument(problem, requestId), ...wait } };
+}
 
 /** Why a socket is closed by us (4000–4999 is the application's range, RFC 6455 §7.4.2). */
 export const CLOSE = {
-  credential: 4401,
+  not_text: 1003,
   too_large: 1009,
+  /** The credential cannot be checked now: come back and resume. */
+  unchecked: 1013,
+  credential: 4401,
+  suspended: 4403,
+  /** The agent is no longer live in this environment. */
+  gone: 4404,
   too_fast: 4429,
 } as const;
 

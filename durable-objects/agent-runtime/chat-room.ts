@@ -1,67 +1,74 @@
-import { findLiveAgent } from "../../core/deployments/store.ts";
-import { tenantScope } from "../../core/db/scope.ts";
-import { findKey } from "../../core/keys/store.ts";
+import { newId } from "../../core/ids.ts";
 import { PROBLEMS, type ProblemData } from "../../core/problem.ts";
-import { CLOSE, seqOf } from "../../core/sessions/frames.ts";
-import {
-  bearable,
-  firstAttachment,
-  FrameRates,
-  receive,
-  sessionFor,
-  type ChatDeps,
-  type SocketGrant,
-} from "./chat.ts";
+import { CLOSE, refusedFrame, seqOf } from "../../core/sessions/frames.ts";
+import { fits } from "./chat-frame.ts";
+import { noSuchPlace, receive, sessionFor, type ChatDeps, type SocketGrant } from "./chat.ts";
 import type { Owner } from "./contract.ts";
+import { Inbox } from "./inbox.ts";
 import type { Naming } from "./invocations.ts";
+import { logDefect } from "./runner.ts";
+import { endOf, placeIn, sessionOf } from "./session-log.ts";
 import { configOf, platformOf } from "./settings.ts";
-import { attach, attachmentOf, Pumps, send, type Attachment } from "./sockets.ts";
+import { attach, attachmentOf, close, isOpen, Pumps, send, type Attachment } from "./sockets.ts";
+import { ended, Standings } from "./standing.ts";
+
+type RoomDeps = Omit<ChatDeps, "pump" | "held">;
 
 /** The sockets of one object: opened here, woken here, closed here. */
 export class ChatRoom {
   readonly #ctx: DurableObjectState;
-  readonly #env: Env;
-  readonly #deps: Omit<ChatDeps, "pump">;
+  readonly #deps: ChatDeps;
   readonly #pumps: Pumps;
-  readonly #rates = new FrameRates();
+  readonly #standings: Standings;
+  readonly #inbox = new Inbox();
   /** Sockets this object holds, hibernated ones included; unknown until first asked. */
   #count: number | undefined;
 
-  constructor(
-    ctx: DurableObjectState,
-    env: Env,
-    deps: Omit<ChatDeps, "pump">,
-    naming: (owner: Owner) => Naming,
-  ) {
+  constructor(ctx: DurableObjectState, env: Env, deps: RoomDeps, naming: (owner: Owner) => Naming) {
     this.#ctx = ctx;
-    this.#env = env;
-    this.#deps = deps;
-    this.#pumps = new Pumps(deps.kernel, naming, (socket) => this.#allowed(socket));
+    this.#standings = new Standings(() => platformOf(env), configOf(env).credentialCacheMs);
+    const pumps = new Pumps(deps.kernel, naming, (socket) => this.#allowed(socket));
+    this.#pumps = pumps;
+    this.#deps = {
+      ...deps,
+      pump: (socket) => pumps.pump(socket),
+      held: (socket, work) => pumps.held(socket, work),
+    };
+    deps.kernel.feed.listen((invocationId) => this.#changed(invocationId));
+    // What was stored when the last incarnation ended may not have been sent.
+    for (const socket of ctx.getWebSockets()) pumps.pump(socket);
   }
 
-  /** Accept a socket the edge has granted. */
-  open(grant: SocketGrant, tag: string, nowMs: number): Response {
-    const session = sessionFor(this.#deps.kernel, grant, tag, nowMs);
-    if (!session.ok) return refused(session.problem);
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server, [session.id]);
-    const attachment = firstAttachment(this.#deps.kernel, grant, session.id);
-    server.serializeAttachment(attachment);
-    this.#count = this.#ctx.getWebSockets().length;
-    send(server, { type: "ready", session_id: session.id, seq: seqOf(attachment.place) });
-    this.#pump(server);
-    return new Response(null, { status: 101, webSocket: client });
+  /** Accept a socket the edge has granted; what the edge knew of it is looked at once more. */
+  async open(grant: SocketGrant, tag: string): Promise<Response> {
+    const { owner, keyId, consoleSession, endsAtMs, generation, after } = grant;
+    const rests = { owner, keyId, consoleSession, endsAtMs };
+    const standing = await this.#standings.of(rests, Date.now());
+    if (!standing.ok) return refusal(standing.problem);
+    const { kernel } = this.#deps;
+    const session = sessionFor(kernel, grant, tag, Date.now());
+    if (!session.ok) return refusal(session.problem);
+    const place =
+      after === undefined ? endOf(kernel, session.id) : placeIn(kernel, session.id, after);
+    if (!place) return refusal(noSuchPlace("after"));
+    return this.#welcome({
+      grant: rests,
+      sessionId: session.id,
+      place,
+      checkedAtMs: standing.atMs,
+      generation: Math.max(generation, standing.generation),
+    });
   }
 
   async message(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
-    if (!bearable(socket, frame)) return;
-    if (!this.#rates.take(socket, Date.now())) {
-      socket.close(CLOSE.too_fast, "too many frames a second");
-      return;
+    if (!isOpen(socket)) return;
+    if (typeof frame !== "string") close(socket, CLOSE.not_text, "text frames only");
+    else if (!fits(frame)) close(socket, CLOSE.too_large, "text frames of at most 1 MiB");
+    else if (!this.#inbox.admits(socket, frame.length, Date.now())) {
+      close(socket, CLOSE.too_fast, "too many frames a second");
+    } else {
+      await this.#inbox.inTurn(socket, frame.length, () => this.#receive(socket, frame));
     }
-    if (!(await this.#allowed(socket))) return;
-    const deps = { ...this.#deps, pump: (woken: WebSocket) => this.#pump(woken) };
-    await receive(deps, socket, frame, Date.now());
   }
 
   closed(): void {
@@ -70,48 +77,60 @@ export class ChatRoom {
 
   /** A session has taken a turn: those who watch it are told. */
   turned(sessionId: string): void {
-    this.#count ??= this.#ctx.getWebSockets().length;
-    if (this.#count === 0) return;
-    for (const socket of this.#ctx.getWebSockets(sessionId)) this.#pump(socket);
+    if (this.#empty()) return;
+    for (const socket of this.#ctx.getWebSockets(sessionId)) this.#pumps.pump(socket);
   }
 
-  #pump(socket: WebSocket): void {
-    void this.#pumps.pump(socket).catch((e: unknown) => {
-      console.error(JSON.stringify({ level: "error", event: "chat.defect", detail: String(e) }));
-    });
+  #changed(invocationId: string): void {
+    if (this.#empty()) return;
+    const sessionId = sessionOf(this.#deps.kernel, invocationId);
+    if (sessionId !== undefined) this.turned(sessionId);
+  }
+
+  #empty(): boolean {
+    this.#count ??= this.#ctx.getWebSockets().length;
+    return this.#count === 0;
+  }
+
+  #welcome(attachment: Attachment): Response {
+    const { sessionId, place } = attachment;
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.#ctx.acceptWebSocket(server, [sessionId]);
+    server.serializeAttachment(attachment);
+    this.#count = undefined;
+    send(server, { type: "ready", session_id: sessionId, seq: seqOf(place) });
+    this.#pumps.pump(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  async #receive(socket: WebSocket, text: string): Promise<void> {
+    try {
+      if (!isOpen(socket) || !(await this.#allowed(socket))) return;
+      await receive(this.#deps, socket, text, Date.now());
+    } catch (error) {
+      logDefect("chat.defect", error);
+      const problem = { code: "internal", detail: "a defect of ours" } as const;
+      send(socket, refusedFrame(null, problem, newId("request", Date.now())));
+    }
   }
 
   /** S3. A socket that may no longer is closed; the check also learns what is live now. */
   async #allowed(socket: WebSocket): Promise<boolean> {
-    const attachment = attachmentOf(socket);
+    const { grant, checkedAtMs } = attachmentOf(socket);
     const nowMs = Date.now();
-    if (nowMs - attachment.checkedAtMs < configOf(this.#env).credentialCacheMs) return true;
-    const valid = await this.#valid(attachment, nowMs);
-    if (valid) attach(socket, { checkedAtMs: nowMs, generation: valid.generation });
-    else if (socket.readyState === WebSocket.OPEN) {
-      socket.close(CLOSE.credential, "the credential is no longer valid");
+    if (!ended(grant, nowMs) && this.#standings.fresh(checkedAtMs, nowMs)) return true;
+    const standing = await this.#standings.of(grant, nowMs);
+    if (!standing.ok) {
+      close(socket, standing.close, standing.problem.detail);
+      return false;
     }
-    return valid !== undefined;
-  }
-
-  async #valid(
-    attachment: Attachment,
-    nowMs: number,
-  ): Promise<{ readonly generation: number } | undefined> {
-    const { owner, keyId, expiresAtMs, generation } = attachment;
-    if (expiresAtMs !== null && expiresAtMs <= nowMs) return undefined;
-    const platform = platformOf(this.#env);
-    if (keyId !== null) {
-      const key = await findKey(platform, keyId);
-      if (!key || key.revokedAtMs !== null) return undefined;
-      if (key.expiresAtMs !== null && key.expiresAtMs <= nowMs) return undefined;
-    }
-    const scope = tenantScope(platform, owner.tenantId);
-    const live = await findLiveAgent(scope, owner.agentId, owner.environment);
-    return { generation: Math.max(generation, live?.generation ?? 0) };
+    const generation = Math.max(attachmentOf(socket).generation, standing.generation);
+    attach(socket, { checkedAtMs: standing.atMs, generation });
+    return true;
   }
 }
 
-function refused(problem: ProblemData): Response {
+/** A refusal for the edge to put into its own words. */
+export function refusal(problem: ProblemData): Response {
   return Response.json(problem, { status: PROBLEMS[problem.code].status });
 }

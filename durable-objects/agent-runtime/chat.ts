@@ -1,23 +1,36 @@
-import type { Principal } from "../../core/principals/contract.ts";
-import { refuse, type ProblemData, type Refusal } from "../../core/problem.ts";
-import { ClientFrame, CLOSE, FRAME_LIMIT_BYTES } from "../../core/sessions/frames.ts";
 import { newId } from "../../core/ids.ts";
+import { refuse, type ProblemData, type Refusal } from "../../core/problem.ts";
+import { refusedFrame, seqOf, type ClientFrame } from "../../core/sessions/frames.ts";
+import { parseFrame } from "./chat-frame.ts";
 import type { Call, Owner } from "./contract.ts";
 import type { Kernel } from "./kernel.ts";
 import { insertSession, openSession } from "./open-session.ts";
-import { attachmentOf, endOf, resumeAt, send, type Attachment } from "./sockets.ts";
+import { placeIn, speakerOf } from "./session-log.ts";
+import { attach, attachmentOf, send } from "./sockets.ts";
+import type { Grant } from "./standing.ts";
 
-/** How the edge hands over a socket: identity and tenant are settled, in this header, as JSON. */
-export const SOCKET_HEADER = "x-berth-socket";
+/** How the edge hands over a socket: identity and tenant are settled, in this header, encoded. */
+const SOCKET_HEADER = "x-berth-socket";
 
-export type SocketGrant = {
-  readonly owner: Owner;
+export type SocketGrant = Grant & {
+  /** `Principal.id`. */
+  readonly principal: string;
   readonly generation: number;
-  readonly principal: Principal;
-  readonly sessionId?: string;
-  readonly checkedAtMs: number;
-  readonly expiresAtMs: number | null;
+  readonly session?: string;
+  /** Begin after this event of the session. */
+  readonly after?: number;
 };
+
+/** Headers of the request that opens a socket in an object. Names may hold any character. */
+export function socketHeaders(grant: SocketGrant): Record<string, string> {
+  return { upgrade: "websocket", [SOCKET_HEADER]: encodeURIComponent(JSON.stringify(grant)) };
+}
+
+export function grantOf({ headers }: Request): SocketGrant | undefined {
+  const grant = headers.get(SOCKET_HEADER);
+  if (grant === null || headers.get("upgrade") !== "websocket") return undefined;
+  return JSON.parse(decodeURIComponent(grant)) as SocketGrant; // the edge alone writes it
+}
 
 /** What a chat needs of the object it lives in. */
 export type ChatDeps = {
@@ -25,6 +38,8 @@ export type ChatDeps = {
   accept(call: Call): Promise<{ ok: true; id: string; replayed: boolean } | Refusal>;
   cancel(owner: Owner, invocationId: string): Promise<{ ok: true } | Refusal>;
   pump(socket: WebSocket): void;
+  /** No event goes out while `work` lasts. */
+  held<T>(socket: WebSocket, work: () => Promise<T>): Promise<T>;
 };
 
 /** The session a new socket speaks in; a name that is new makes a session at once. */
@@ -35,31 +50,18 @@ export function sessionFor(
   nowMs: number,
 ): { readonly ok: true; readonly id: string } | Refusal {
   const speaker = {
-    principal: grant.principal.id,
-    ...(grant.sessionId === undefined ? {} : { sessionId: grant.sessionId }),
+    principal: grant.principal,
+    ...(grant.session === undefined ? {} : { sessionId: grant.session }),
   };
   return kernel.sql.transaction(() => {
     const session = openSession(kernel, speaker, tag, nowMs);
     if (!session.ok || session.turn > 0) return session;
     const known = kernel.sql.one("SELECT 1 FROM session WHERE id = ?", session.id);
     if (!known) {
-      insertSession(kernel, session.id, speaker.principal, grant.sessionId ?? null, 0, nowMs);
+      insertSession(kernel, session.id, grant.principal, grant.session ?? null, 0, nowMs);
     }
     return session;
   });
-}
-
-export function firstAttachment(kernel: Kernel, grant: SocketGrant, sessionId: string): Attachment {
-  return {
-    owner: grant.owner,
-    principal: grant.principal.id,
-    keyId: grant.principal.kind === "key" ? grant.principal.id : null,
-    expiresAtMs: grant.expiresAtMs,
-    sessionId,
-    place: endOf(kernel, sessionId),
-    checkedAtMs: grant.checkedAtMs,
-    generation: grant.generation,
-  };
 }
 
 /** One frame from a client; whatever is wrong with it is said, and the socket stays. */
@@ -69,24 +71,24 @@ export async function receive(
   text: string,
   nowMs: number,
 ): Promise<void> {
-  const frame = parseFrame(text);
-  if (!frame.ok) {
-    send(socket, { type: "refused", id: null, problem: frame.problem });
+  const parsed = parseFrame(text);
+  if (!parsed.ok) {
+    refuseFrame(socket, parsed.id, parsed.problem, newId("request", nowMs));
     return;
   }
-  switch (frame.value.type) {
+  const { frame } = parsed;
+  switch (frame.type) {
     case "ping":
       send(socket, { type: "pong" });
       return;
     case "resume":
-      resumeAt(socket, frame.value.seq);
-      deps.pump(socket);
+      resume(deps, socket, frame.seq, nowMs);
       return;
     case "cancel":
-      await cancel(deps, socket, frame.value.invocation_id);
+      await cancel(deps, socket, frame.invocation_id, nowMs);
       return;
     case "message":
-      await say(deps, socket, frame.value, nowMs);
+      await deps.held(socket, () => say(deps, socket, frame, nowMs));
   }
 }
 
@@ -96,86 +98,79 @@ async function say(
   message: Extract<ClientFrame, { type: "message" }>,
   nowMs: number,
 ): Promise<void> {
-  const { owner, principal, sessionId, generation } = attachmentOf(socket);
+  const { grant, sessionId, generation } = attachmentOf(socket);
+  const { kernel } = deps;
   const input = JSON.stringify(message.text);
+  const requestId = newId("request", nowMs);
   const accepted = await deps.accept({
-    owner,
+    owner: grant.owner,
     generation,
-    principal,
-    fingerprint: deps.kernel.sha256(`${sessionId}\n${input}`),
+    principal: speakerOf(kernel, sessionId),
+    fingerprint: kernel.sha256(`${sessionId}\n${input}`),
     input,
     sessionId,
-    requestId: newId("request", nowMs),
+    requestId,
     deltas: true,
-    ...(message.id === undefined ? {} : { idempotencyKey: `${sessionId}/${message.id}` }),
+    // No Idempotency-Key of a request holds a space: the two never meet.
+    ...(message.id === undefined ? {} : { idempotencyKey: `${sessionId} ${message.id}` }),
   });
   const id = message.id ?? null;
   if (!accepted.ok) {
-    send(socket, { type: "refused", id, problem: accepted.problem });
+    refuseFrame(socket, id, named(accepted.problem), requestId);
     return;
   }
   const { id: invocationId, replayed } = accepted;
   send(socket, { type: "accepted", id, invocation_id: invocationId, replayed });
 }
 
-/** A principal may cancel what its own session runs, and nothing else. */
-async function cancel(deps: ChatDeps, socket: WebSocket, invocationId: string): Promise<void> {
-  const { owner, sessionId } = attachmentOf(socket);
+/** Here the key is the frame's `id`. */
+function named(problem: ProblemData): ProblemData {
+  if (problem.code !== "idempotency_mismatch") return problem;
+  const errors = [{ pointer: "/id", detail: "used with another text" }];
+  return { ...problem, detail: "this id was used with another text", errors };
+}
+
+function resume(deps: ChatDeps, socket: WebSocket, seq: number, nowMs: number): void {
+  const place = placeIn(deps.kernel, attachmentOf(socket).sessionId, seq);
+  if (!place) {
+    refuseFrame(socket, null, noSuchPlace("/seq"), newId("request", nowMs));
+    return;
+  }
+  attach(socket, { place });
+  send(socket, { type: "resumed", seq: seqOf(place) });
+  deps.pump(socket);
+}
+
+/** @param pointer  Where the number stood that the session has not come to. */
+export function noSuchPlace(pointer: string): ProblemData {
+  const detail = "the session has no such event";
+  return { code: "invalid", detail, errors: [{ pointer, detail }] };
+}
+
+/** A socket may cancel what its own session runs, and nothing else. */
+async function cancel(
+  deps: ChatDeps,
+  socket: WebSocket,
+  invocationId: string,
+  nowMs: number,
+): Promise<void> {
+  const { grant, sessionId } = attachmentOf(socket);
   const mine = deps.kernel.sql.one(
     "SELECT 1 FROM invocation WHERE id = ? AND session_id = ?",
     invocationId,
     sessionId,
   );
   const done = mine
-    ? await deps.cancel(owner, invocationId)
+    ? await deps.cancel(grant.owner, invocationId)
     : refuse("not_found", "no such invocation in this session");
-  if (!done.ok) send(socket, { type: "refused", id: null, problem: done.problem });
+  if (!done.ok) refuseFrame(socket, null, done.problem, newId("request", nowMs));
 }
 
-type Parsed =
-  | { readonly ok: true; readonly value: ClientFrame }
-  | { readonly ok: false; readonly problem: ProblemData };
-
-function parseFrame(text: string): Parsed {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return refuse("malformed_json", "the frame is no JSON");
-  }
-  const frame = ClientFrame.safeParse(json);
-  if (frame.success) return { ok: true, value: frame.data };
-  return refuse("invalid", "the frame does not fit its schema", {
-    errors: frame.error.issues.slice(0, 8).map((issue) => ({
-      pointer: issue.path.map((part) => `/${String(part)}`).join(""),
-      detail: issue.message,
-    })),
-  });
-}
-
-/** Most frames a socket may send in a second; a person types fewer, a loop sends more. */
-const FRAMES_PER_SECOND = 50;
-
-/** Frames of each socket in the current second; in memory only, so an eviction forgives. */
-export class FrameRates {
-  readonly #seconds = new WeakMap<WebSocket, { second: number; count: number }>();
-
-  /** @returns false when this frame is one too many. */
-  take(socket: WebSocket, nowMs: number): boolean {
-    const second = Math.floor(nowMs / 1000);
-    const before = this.#seconds.get(socket);
-    const count = before?.second === second ? before.count + 1 : 1;
-    this.#seconds.set(socket, { second, count });
-    return count <= FRAMES_PER_SECOND;
-  }
-}
-
-/** Is the frame text of a bearable size? Closes the socket when not. */
-export function bearable(socket: WebSocket, frame: string | ArrayBuffer): frame is string {
-  if (typeof frame === "string" && frame.length <= FRAME_LIMIT_BYTES / 3) return true;
-  if (typeof frame === "string" && new TextEncoder().encode(frame).length <= FRAME_LIMIT_BYTES) {
-    return true;
-  }
-  socket.close(CLOSE.too_large, "text frames of at most 1 MiB");
-  return false;
+function refuseFrame(
+  socket: WebSocket,
+  id: string | null,
+  problem: ProblemData,
+  requestId: string,
+): void {
+  send(socket, refusedFrame(id, problem, requestId));
 }

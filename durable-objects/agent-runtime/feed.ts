@@ -10,19 +10,28 @@ export class Feed {
   readonly #changes = new Map<string, Set<(changed: true) => void>>();
   readonly #ends = new Map<string, Set<(row: InvocationRow) => void>>();
 
+  #listener: (invocationId: string) => void = () => {};
+
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines;
+  }
+
+  /** One that is told of every change, for as long as the object lives. */
+  listen(listener: (invocationId: string) => void): void {
+    this.#listener = listener;
   }
 
   /** New events of this invocation are stored. */
   changed(invocationId: string): void {
     wake(this.#changes, invocationId, true);
+    this.#listener(invocationId);
   }
 
   /** The invocation is terminal. */
   ended(invocationId: string, row: InvocationRow): void {
     wake(this.#changes, invocationId, true);
     wake(this.#ends, invocationId, row);
+    this.#listener(invocationId);
   }
 
   /**

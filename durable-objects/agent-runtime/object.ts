@@ -2,8 +2,8 @@ import { DurableObject } from "cloudflare:workers";
 import { tally } from "../counters.ts";
 import { Ownership, pullRelease } from "./installation.ts";
 import { admit } from "./accept.ts";
-import { ChatRoom } from "./chat-room.ts";
-import { SOCKET_HEADER, type SocketGrant } from "./chat.ts";
+import { ChatRoom, refusal } from "./chat-room.ts";
+import { grantOf } from "./chat.ts";
 import type {
   Accepted,
   Acknowledged,
@@ -194,15 +194,13 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   /** Only chat sockets come this way; the edge has settled who they are. */
   override async fetch(request: Request): Promise<Response> {
-    const grant = JSON.parse(request.headers.get(SOCKET_HEADER) ?? "null") as SocketGrant | null;
-    if (!grant || request.headers.get("upgrade") !== "websocket") {
-      return new Response(null, { status: 426 });
-    }
+    const grant = grantOf(request);
+    if (!grant) return new Response(null, { status: 426 });
     this.#runner.wake();
     const installed =
       this.#installed(grant.owner, grant.generation) ?? (await this.#pull(grant.owner));
-    if (!installed) return new Response(null, { status: 503 });
-    return this.#chat.open(grant, installed.release.tag, Date.now());
+    if (installed) return this.#chat.open(grant, installed.release.tag);
+    return refusal({ code: "not_deployed", detail: "no version of this agent is live here" });
   }
 
   override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
@@ -211,6 +209,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   override async webSocketClose(): Promise<void> {
+    this.#chat.closed();
+  }
+
+  override async webSocketError(): Promise<void> {
     this.#chat.closed();
   }
 

@@ -113,8 +113,12 @@ export class Runner {
     const places = Math.min(DISPATCH_LIMIT, MAX_RUNNING - this.#kernel.running.size);
     for (const id of places > 0 ? dueInvocations(this.#kernel, nowMs, places) : []) {
       const taken = takeUp(this.#kernel, id, nowMs);
-      if (taken?.claim) this.#start(taken.claim);
-      else if (taken?.ended) this.finished(id, taken.ended);
+      if (taken?.claim) {
+        this.#start(taken.claim);
+        this.#kernel.feed.changed(id); // that it runs, again or at last, is an event
+      } else if (taken?.ended) {
+        this.finished(id, taken.ended);
+      }
       this.#kernel.faults.at("after-claim");
     }
   }

@@ -6,73 +6,66 @@
  * S3  A socket whose credential was last checked longer ago than the cache time is checked again
  *     before anything is received or sent (DECISIONS 24).
  */
-import { placeOf, seqOf, type Place, type ServerFrame } from "../../core/sessions/frames.ts";
+import { seqOf, type Place, type ServerFrame } from "../../core/sessions/frames.ts";
 import { readEvents } from "./events.ts";
 import type { Naming } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
+import { logDefect } from "./runner.ts";
+import { invocationAt } from "./session-log.ts";
+import type { Grant } from "./standing.ts";
 import { complete, ended, ends } from "./stream.ts";
 import type { Owner } from "./contract.ts";
 
-/** How long a pump waits for the next event before it looks at the log again. */
-const LOOK_MS = 15_000;
-
-/** What a socket's attachment holds; at most 2 KB by the runtime's rule. */
+/**
+ * What a socket's attachment holds. The runtime allows 2 KB; nothing here grows with what a client
+ * or an issuer of tokens makes up: names of principals stay in the session's row.
+ */
 export type Attachment = {
-  readonly owner: Owner;
-  readonly principal: string;
-  /** The API key to check again, or null for a credential that only ends by time. */
-  readonly keyId: string | null;
-  readonly expiresAtMs: number | null;
+  readonly grant: Grant;
   readonly sessionId: string;
   readonly place: Place;
   readonly checkedAtMs: number;
+  /** What was live when it was checked: the next turn runs that. */
   readonly generation: number;
 };
+
+/** Rows of the log that are sent at once. */
+const PIECE = 64;
 
 export function attachmentOf(socket: WebSocket): Attachment {
   return socket.deserializeAttachment() as Attachment; // we alone write it
 }
 
-export function attach(socket: WebSocket, change: Partial<Attachment>): Attachment {
-  const attachment = { ...attachmentOf(socket), ...change };
-  socket.serializeAttachment(attachment);
-  return attachment;
+export function attach(socket: WebSocket, change: Partial<Attachment>): void {
+  socket.serializeAttachment({ ...attachmentOf(socket), ...change });
 }
 
 export function send(socket: WebSocket, frame: ServerFrame): void {
-  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  if (isOpen(socket)) socket.send(JSON.stringify(frame));
 }
 
-/** The invocation that is a session's turn `turn`, if it has come to it. */
-function invocationAt(kernel: Kernel, sessionId: string, turn: number): string | undefined {
-  return kernel.sql.one<{ invocation_id: string }>(
-    "SELECT invocation_id FROM message WHERE session_id = ? AND turn = ? AND n = 0",
-    sessionId,
-    turn,
-  )?.invocation_id;
+export function isOpen(socket: WebSocket): boolean {
+  return socket.readyState === WebSocket.OPEN;
 }
 
-/** Where a session stands: before its first open turn, or after its last. */
-export function endOf(kernel: Kernel, sessionId: string): Place {
-  const open = kernel.sql.one<{ turn: number | null }>(
-    "SELECT min(turn) AS turn FROM invocation WHERE session_id = ? AND completed_ms IS NULL",
-    sessionId,
-  );
-  if (open?.turn != null) return { turn: open.turn, seq: 0 };
-  const session = kernel.sql.one<{ turns: number }>(
-    "SELECT turns FROM session WHERE id = ?",
-    sessionId,
-  );
-  return { turn: session?.turns ?? 0, seq: 0 };
+export function close(socket: WebSocket, code: number, reason: string): void {
+  if (isOpen(socket)) socket.close(code, reason);
 }
 
-/** Sends sockets what their sessions have for them; one pump a socket, none while all is quiet. */
+/**
+ * Sends sockets what their sessions have for them.
+ *
+ * A pump empties the log into its socket and ends: it waits for nothing, so between changes there
+ * is neither timer nor promise that would keep the object from hibernating. Whoever writes events
+ * has it begun again.
+ */
 export class Pumps {
   readonly #kernel: Kernel;
   readonly #naming: (owner: Owner) => Naming;
   /** S3: false closes the socket. */
   readonly #allowed: (socket: WebSocket) => Promise<boolean>;
   readonly #pumping = new Map<WebSocket, { again: boolean }>();
+  readonly #held = new Set<WebSocket>();
 
   constructor(
     kernel: Kernel,
@@ -84,17 +77,29 @@ export class Pumps {
     this.#allowed = allowed;
   }
 
-  /** There may be something to send; begun here, it ends by itself when the session is quiet. */
-  async pump(socket: WebSocket): Promise<void> {
+  /** There may be something to send. */
+  pump(socket: WebSocket): void {
     const busy = this.#pumping.get(socket);
-    if (busy) {
-      busy.again = true;
-      return;
+    if (busy) busy.again = true;
+    else void this.#drain(socket).catch((e: unknown) => logDefect("chat.defect", e));
+  }
+
+  /** No event is sent while `work` lasts, so that what it sends comes before them. */
+  async held<T>(socket: WebSocket, work: () => Promise<T>): Promise<T> {
+    this.#held.add(socket);
+    try {
+      return await work();
+    } finally {
+      this.#held.delete(socket);
+      this.pump(socket);
     }
+  }
+
+  async #drain(socket: WebSocket): Promise<void> {
     const state = { again: true };
     this.#pumping.set(socket, state);
     try {
-      while (state.again && socket.readyState === WebSocket.OPEN) {
+      while (state.again && this.#mayBeSent(socket)) {
         state.again = false;
         while (await this.#sendNext(socket));
       }
@@ -103,48 +108,45 @@ export class Pumps {
     }
   }
 
-  /** @returns false when nothing is left to send and nothing is under way. */
+  #mayBeSent(socket: WebSocket): boolean {
+    return isOpen(socket) && !this.#held.has(socket);
+  }
+
+  /** @returns false when nothing that is stored is left to send. */
   async #sendNext(socket: WebSocket): Promise<boolean> {
-    if (socket.readyState !== WebSocket.OPEN) return false;
+    if (!this.#mayBeSent(socket)) return false;
     const { sessionId, place } = attachmentOf(socket);
     const id = invocationAt(this.#kernel, sessionId, place.turn);
     if (id === undefined) return false;
-    const events = readEvents(this.#kernel.sql, id, place.seq);
-    if (events.length > 0) {
-      if (!(await this.#allowed(socket))) return false;
-      // A resume may have moved the socket while its credential was checked.
-      if (seqOf(attachmentOf(socket).place) !== seqOf(place)) return true;
-      this.#sendEvents(socket, id, place, events);
+    const events = readEvents(this.#kernel.sql, id, place.seq, PIECE);
+    if (events.length === 0) {
+      if (!ended(this.#kernel, id)) return false;
+      attach(socket, { place: { turn: place.turn + 1, seq: 0 } });
       return true;
     }
-    if (ended(this.#kernel, id)) attach(socket, { place: { turn: place.turn + 1, seq: 0 } });
-    else await this.#kernel.feed.change(id, LOOK_MS);
+    if (!(await this.#allowed(socket)) || !this.#mayBeSent(socket)) return false;
+    // A resume may have moved the socket while its credential was checked.
+    if (seqOf(attachmentOf(socket).place) !== seqOf(place)) return true;
+    this.#sendEvents(socket, id, place, events);
+    // A long log goes out piece by piece, and others have their turn in between.
+    if (events.length >= PIECE) await new Promise((resolve) => setTimeout(resolve, 0));
     return true;
   }
 
   #sendEvents(
     socket: WebSocket,
     id: string,
-    place: Place,
+    { turn }: Place,
     events: ReturnType<typeof readEvents>,
   ): void {
-    const { owner } = attachmentOf(socket);
-    let next = place;
-    for (const event of events) {
-      const {
-        seq,
-        event: name,
-        data,
-      } = complete(this.#kernel, id, event, () => this.#naming(owner));
-      next = { turn: place.turn, seq };
-      send(socket, { type: "event", seq: seqOf(next), invocation_id: id, event: name, data });
+    const { owner } = attachmentOf(socket).grant;
+    const naming = () => this.#naming(owner);
+    for (const stored of events) {
+      const { seq, event, data } = complete(this.#kernel, id, stored, naming);
+      send(socket, { type: "event", seq: seqOf({ turn, seq }), invocation_id: id, event, data });
     }
     const last = events.at(-1);
-    attach(socket, { place: last && ends(last) ? { turn: place.turn + 1, seq: 0 } : next });
+    if (!last) return;
+    attach(socket, { place: ends(last) ? { turn: turn + 1, seq: 0 } : { turn, seq: last.seq } });
   }
-}
-
-/** Begin again after event `seq` of the session. */
-export function resumeAt(socket: WebSocket, seq: number): void {
-  attach(socket, { place: placeOf(seq) });
 }

@@ -1,10 +1,10 @@
 /** GET /a/{agent}/chat — a WebSocket to a session of an agent; frames in core/sessions/frames.ts. */
 import { z } from "zod";
-import { holds, type Principal } from "../../core/principals/contract.ts";
-import { Problem } from "../../core/problem.ts";
-import { consumeTicket } from "../../core/tickets/store.ts";
-import { SOCKET_HEADER, type SocketGrant } from "../../durable-objects/agent-runtime/chat.ts";
 import { objectName } from "../../core/deployments/release.ts";
+import { holds, type Principal } from "../../core/principals/contract.ts";
+import { Problem, type ProblemData } from "../../core/problem.ts";
+import { consumeTicket } from "../../core/tickets/store.ts";
+import { socketHeaders, type SocketGrant } from "../../durable-objects/agent-runtime/chat.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { principalOf } from "../edge/principal.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
@@ -19,6 +19,13 @@ const Socket = z.strictObject({
     .default("prod"),
   /** From `POST /v1/tickets`, for clients that cannot send a header. */
   ticket: z.string().min(1).max(200).optional(),
+  /** The last event seen of `session`: the socket begins behind it. */
+  after: z
+    .string()
+    .regex(/^[0-9]{1,16}$/)
+    .transform(Number)
+    .pipe(z.int())
+    .optional(),
 });
 
 export const chat = newRoutes().get(
@@ -34,56 +41,69 @@ export const chat = newRoutes().get(
         errors: [{ pointer: "upgrade", detail: "must be websocket" }],
       });
     }
-    const { session, environment, ticket } = c.req.valid("query");
+    const { session, environment, ticket, after } = c.req.valid("query");
+    const principal = await speaker(arrival, ticket);
     const wanted = { agent: c.req.valid("param").agent, environment };
-    const { principal, agentId } = await speaker(arrival, ticket);
     const agent = await liveAgent({ arrival, principal, ...wanted });
-    if (agentId !== undefined && agentId !== `${agent.agentId} ${environment}`)
-      throw invalidTicket();
     const { tenantId } = c.get("scope");
-    const owner = { tenantId, agentId: agent.agentId, environment, replica: 0 };
-    const grant: SocketGrant = {
-      owner,
+    return openSocket(c.env, {
+      owner: { tenantId, agentId: agent.agentId, environment, replica: 0 },
       generation: agent.generation,
-      principal,
-      checkedAtMs: arrival.nowMs,
-      expiresAtMs: null,
-      ...(session === undefined ? {} : { sessionId: session }),
-    };
-    const stub = c.env.AGENT_RUNTIME.getByName(objectName(tenantId, agent.agentId, environment, 0));
-    const headers = { upgrade: "websocket", [SOCKET_HEADER]: JSON.stringify(grant) };
-    return stub.fetch("https://agent-runtime/chat", { headers });
+      principal: principal.id,
+      keyId: principal.kind === "key" ? principal.id : null,
+      consoleSession: principal.consoleSession ?? null,
+      endsAtMs: principal.endsAtMs ?? null,
+      ...(session === undefined ? {} : { session }),
+      ...(after === undefined ? {} : { after }),
+    });
   },
 );
 
-type Speaker = { readonly principal: Principal; readonly agentId: string | undefined };
+/** @throws Problem  what the object refuses it for */
+async function openSocket(env: Env, grant: SocketGrant): Promise<Response> {
+  const { tenantId, agentId, environment, replica } = grant.owner;
+  const stub = env.AGENT_RUNTIME.getByName(objectName(tenantId, agentId, environment, replica));
+  const headers = socketHeaders(grant);
+  const answer = await stub.fetch("https://agent-runtime/chat", { headers });
+  if (answer.status === 101) return answer;
+  throw Problem.from(await answer.json<ProblemData>());
+}
 
 /** Who opens the socket, by ticket or by credential; a page must be of this very origin. */
-async function speaker(arrival: Arrival, ticket: string | undefined): Promise<Speaker> {
-  const origin = arrival.request.headers.get("origin");
-  if (ticket !== undefined && arrival.at === "tenant") {
-    if (origin !== null && origin !== arrival.origin) throw foreignPage();
-    const bound = await consumeTicket(arrival.residence.scope, ticket, arrival.nowMs);
-    if (bound === undefined) throw invalidTicket();
-    return { principal: bound.principal, agentId: `${bound.agentId} ${bound.environment}` };
-  }
+async function speaker(arrival: Arrival, ticket: string | undefined): Promise<Principal> {
+  if (ticket !== undefined) return ticketHolder(arrival, ticket);
   const principal = await principalOf(arrival);
   if (principal === undefined) {
     throw new Problem("unauthenticated", "present a ticket, an API key or a token");
   }
-  if (origin !== null && origin !== arrival.origin) throw foreignPage();
+  refuseForeignPages(arrival);
   if (!holds(principal, "agents:invoke")) {
     throw new Problem("forbidden", "the scope agents:invoke is needed");
   }
-  return { principal, agentId: undefined };
+  return principal;
+}
+
+/**
+ * Whoever got the ticket, narrowed to what it was made for: anything else is to it as if it did not
+ * exist. A page that may not use it does not use it up.
+ */
+async function ticketHolder(arrival: Arrival, ticket: string): Promise<Principal> {
+  refuseForeignPages(arrival);
+  if (arrival.at !== "tenant") throw invalidTicket();
+  const bound = await consumeTicket(arrival.residence.scope, ticket, arrival.nowMs);
+  if (bound === undefined) throw invalidTicket();
+  const { principal, agentId, environment } = bound;
+  return { ...principal, agentId, environment };
 }
 
 function invalidTicket(): Problem {
   return new Problem("invalid_token", "the ticket is not valid here");
 }
 
-function foreignPage(): Problem {
-  return new Problem("origin_refused", "a page of another origin may not open a socket here", {
+function refuseForeignPages({ request, origin }: Arrival): void {
+  const from = request.headers.get("origin");
+  if (from === null || from === origin) return;
+  throw new Problem("origin_refused", "a page of another origin may not open a socket here", {
     errors: [{ pointer: "origin", detail: "must be this host's origin" }],
   });
 }

@@ -1,0 +1,53 @@
+import { placeOf, type Place } from "../../core/sessions/frames.ts";
+import { nextSeq } from "./events.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** The invocation that is a session's turn `turn`, if it has come to it. */
+export function invocationAt({ sql }: Kernel, sessionId: string, turn: number): string | undefined {
+  return sql.one<{ invocation_id: string }>(
+    "SELECT invocation_id FROM message WHERE session_id = ? AND turn = ? AND n = 0",
+    sessionId,
+    turn,
+  )?.invocation_id;
+}
+
+/** Where a socket begins that asks for nothing: before the first open turn, or after the last. */
+export function endOf(kernel: Kernel, sessionId: string): Place {
+  const open = kernel.sql.one<{ turn: number | null }>(
+    "SELECT min(turn) AS turn FROM invocation WHERE session_id = ? AND completed_ms IS NULL",
+    sessionId,
+  );
+  return { turn: open?.turn ?? turnsOf(kernel, sessionId), seq: 0 };
+}
+
+/** The place a client means by `seq`; undefined when the session has not come so far. */
+export function placeIn(kernel: Kernel, sessionId: string, seq: number): Place | undefined {
+  const place = placeOf(seq);
+  if (place.seq === 0) return place.turn <= turnsOf(kernel, sessionId) ? place : undefined;
+  const id = invocationAt(kernel, sessionId, place.turn);
+  return id !== undefined && place.seq < nextSeq(kernel.sql, id) ? place : undefined;
+}
+
+/** Whose session it is: `Principal.id`. */
+export function speakerOf({ sql }: Kernel, sessionId: string): string {
+  const row = sql.one<{ principal: string }>(
+    "SELECT principal FROM session WHERE id = ?",
+    sessionId,
+  );
+  if (!row) throw new Error("a socket's session has no row");
+  return row.principal;
+}
+
+/** The session an invocation is a turn of. */
+export function sessionOf({ sql }: Kernel, invocationId: string): string | undefined {
+  return sql.one<{ session_id: string }>(
+    "SELECT session_id FROM invocation WHERE id = ?",
+    invocationId,
+  )?.session_id;
+}
+
+function turnsOf({ sql }: Kernel, sessionId: string): number {
+  return (
+    sql.one<{ turns: number }>("SELECT turns FROM session WHERE id = ?", sessionId)?.turns ?? 0
+  );
+}
