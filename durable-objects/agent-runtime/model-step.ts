@@ -44,7 +44,9 @@ export async function callModel(
   const refs = [claim.installed.spec.model, ...claim.installed.spec.fallback];
   let retryable = false;
   let last: ModelFailure | undefined;
+  const known = answeredAt(kernel, claim, i, refs.length);
   for (const [k, ref] of refs.entries()) {
+    if (k < known) continue;
     const sent = takeUp(kernel, claim, i, k, ref, produced);
     if ("answer" in sent) return sent;
     const begunAt = claim.seq;
@@ -62,6 +64,16 @@ export async function callModel(
   throw last ?? new Error("a spec has at least one model");
 }
 
+/**
+ * Place of the model whose answer to call `i` is in the journal, or -1 (R2): those before it failed
+ * then, and asking them again could end in another answer than the one that was acted on.
+ */
+function answeredAt(kernel: Kernel, claim: Claim, i: number, places: number): number {
+  if (claim.attempt === 1) return -1;
+  const keys = Array.from({ length: places }, (_, k) => modelKey(i, k));
+  return keys.findIndex((key) => findStep(kernel.sql, claim.id, key)?.state === "done");
+}
+
 type Sent = { readonly key: string; readonly ref: string; readonly request: ModelRequest };
 
 /** R2 and R4: the journal's answer, or the step marked `sent` and ready to be asked. */
@@ -76,7 +88,9 @@ function takeUp(
   const key = modelKey(i, k);
   if (i === 0 && k === 0 && claim.first) return { key, ref, request: claim.first };
   const { sql } = kernel;
-  const request = requestFor(kernel, claim, ref, i, produced);
+  const first = requestFor(kernel, claim, ref, i, produced);
+  // A fallback asks another thing of, perhaps, the same provider: under a key of its own.
+  const request = k === 0 ? first : { ...first, idempotencyKey: `${claim.id}/${key}` };
   const inputHash = hashOf(kernel, request);
   const row = findStep(sql, claim.id, key);
   if (row && row.input_hash !== inputHash) {
@@ -89,10 +103,14 @@ function takeUp(
     const output = outputOf(sql, row);
     if (output && "answer" in output) return { answer: output.answer, record: () => {}, facts: [] };
   }
-  withinBudget(kernel, claim, ref, request);
+  const lost = row?.state === "sent" ? lostCost(claim, ref, request) : undefined;
+  const charge = (): void => {
+    if (lost) chargeLost(sql, claim.id, key, lost);
+  };
+  withinBudget(kernel, claim, ref, request, lost?.costMicros ?? 0, charge);
   const nowMs = kernel.now();
   sql.transaction(() => {
-    if (row?.state === "sent") chargeLost(sql, claim.id, key, lostCost(claim, ref, request));
+    charge();
     const step = { key, kind: "model" as const, name: ref };
     markSent(sql, { ...step, invocationId: claim.id, attempt: claim.attempt, inputHash, nowMs });
     appendEvents(sql, claim.id, claim.seq, [["step.started", step]], nowMs);
@@ -207,15 +225,23 @@ function failedFacts(sent: Sent, failure: ModelFailure): Fact[] {
   return [["step.finished", { key: sent.key, state: "failed", code, detail }]];
 }
 
-function withinBudget(kernel: Kernel, claim: Claim, ref: string, request: ModelRequest): void {
+/** @param charge  Writes down what an interrupted send of this call has cost: `lostMicros`. */
+function withinBudget(
+  kernel: Kernel,
+  claim: Claim,
+  ref: string,
+  request: ModelRequest,
+  lostMicros: number,
+  charge: () => void,
+): void {
   if (claim.maxCostMicros === undefined) return;
   const spent = kernel.sql.one<{ micros: number }>(
     "SELECT coalesce(sum(cost_micros), 0) AS micros FROM step WHERE invocation_id = ?",
     claim.id,
   );
-  const left = claim.maxCostMicros - (spent?.micros ?? 0);
+  const left = claim.maxCostMicros - (spent?.micros ?? 0) - lostMicros;
   if (worstCaseMicros(claim.installed, ref, request) <= left) return;
-  throw new RunFailure(overBudget(claim.maxCostMicros).problem, false);
+  throw new RunFailure(overBudget(claim.maxCostMicros).problem, false, [], charge);
 }
 
 /** What a send without an answer is taken to have cost: its input, no output. */

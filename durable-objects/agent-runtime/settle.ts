@@ -42,6 +42,7 @@ export function giveUp(
   nowMs: number,
 ): InvocationRow | undefined {
   const error = JSON.stringify({ code: problem.code, detail: problem.detail });
+  closeSteps(kernel, claim, nowMs);
   const row = end(kernel, claim, status, { output: null, error }, nowMs);
   if (!row) return undefined;
   const name = status === "failed" ? "invocation.failed" : "invocation.dead";
@@ -53,16 +54,23 @@ export function giveUp(
 export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): InvocationRow {
   const lost = kernel.running.get(row.id)?.lost;
   if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost());
-  kernel.sql.run(
-    `UPDATE step SET finished_ms = ?, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
-     WHERE invocation_id = ? AND state = 'sent'`,
-    nowMs,
-    row.id,
-  );
   const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id };
+  closeSteps(kernel, claim, nowMs);
   const ended = end(kernel, claim, "cancelled", { output: null, error: null }, nowMs);
   close(kernel, claim, nextSeq(kernel.sql, row.id), [["invocation.cancelled", {}]], nowMs);
   return ended ?? row;
+}
+
+/** What was sent and will never be answered to this run; nothing, for an attempt that is fenced out. */
+function closeSteps(kernel: Kernel, claim: Pick<Claim, "id" | "attempt">, nowMs: number): void {
+  kernel.sql.run(
+    `UPDATE step SET finished_ms = ?1, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
+     WHERE invocation_id = ?2 AND state = 'sent' AND EXISTS (
+       SELECT 1 FROM invocation WHERE id = ?2 AND attempt = ?3 AND completed_ms IS NULL)`,
+    nowMs,
+    claim.id,
+    claim.attempt,
+  );
 }
 
 /** Not terminal: the attempt failed and another one is due at `dueMs`. */

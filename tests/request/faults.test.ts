@@ -217,6 +217,28 @@ describe("a run that is interrupted", () => {
     expect(cost_micros).toBeGreaterThan(0);
   });
 
+  it("R2: goes by the answer it has, though a model before it in the list is back", async () => {
+    const tool = { kind: "http", name: "pay", description: "Pays.", method: "POST" };
+    const spare = await liveAgent(acme, "spare", {
+      model: "openai/flaky-1",
+      fallback: ["openai/tool-call"],
+      tools: [{ ...tool, url: `${FAR_SIDE}/pay` }],
+    });
+    await runInDurableObject(spare.stub(), (object: AgentRuntime) => {
+      object.faults.arm("before-settle");
+    });
+    const { id } = await spare.start("pay {}");
+    await spare.ended(id).catch(() => undefined);
+    const done = await spare.ended(id);
+    expect(done).toMatchObject({ status: "succeeded", attempts: 2, usage: { tool_calls: 1 } });
+    expect(done.output?.messages.map(({ role }) => role)).toEqual([
+      "assistant",
+      "tool",
+      "assistant",
+    ]);
+    expect(await seenBy(FAR_SIDE, { key: `${id}/tool.0#0` })).toHaveLength(1);
+  });
+
   it("is not held up by an eviction between turns", async () => {
     const body = { session_id: "evicted" };
     await agent.ask("before", { body });
