@@ -14,7 +14,12 @@ export type OpenSession = {
 };
 
 /** Who speaks, and in which session: a `ses_` id, a name of the principal's own, or a new one. */
-export type Speaker = { readonly principal: string; readonly sessionId?: string };
+export type Speaker = {
+  readonly principal: string;
+  readonly sessionId?: string;
+  /** Present: `sessionId` is that of the invocation to be repeated, whoever began it. */
+  readonly redrivenFrom?: string;
+};
 
 type SessionRow = { readonly id: string; readonly turns: number };
 
@@ -30,7 +35,7 @@ export function openSession(
 ): OpenSession | Refusal {
   const { sql } = kernel;
   const name = speaker.sessionId;
-  const row = name === undefined ? undefined : findSession(kernel, speaker.principal, name);
+  const row = name === undefined ? undefined : findSession(kernel, speaker, name);
   if (row) {
     return {
       ok: true,
@@ -79,7 +84,14 @@ export function insertSession(
   );
 }
 
-function findSession(kernel: Kernel, principal: string, name: string): SessionRow | undefined {
+function findSession(
+  kernel: Kernel,
+  { principal, redrivenFrom }: Speaker,
+  name: string,
+): SessionRow | undefined {
+  if (redrivenFrom !== undefined) {
+    return kernel.sql.one<SessionRow>("SELECT id, turns FROM session WHERE id = ?", name);
+  }
   const query = isId("session", name)
     ? "SELECT id, turns FROM session WHERE principal = ? AND id = ?"
     : "SELECT id, turns FROM session WHERE principal = ? AND client_key = ?";

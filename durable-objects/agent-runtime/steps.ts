@@ -136,12 +136,18 @@ export function findStep(sql: Sql, invocationId: string, key: string): StepRow |
   );
 }
 
-/** In the order they began; a plan's parallel calls by key. */
+/** In the order of the run, which the clock does not always tell: a call, then its tools. */
 export function listSteps(sql: Sql, invocationId: string): StepRow[] {
-  return sql.all<StepRow>(
-    "SELECT * FROM step WHERE invocation_id = ? ORDER BY started_ms, key",
-    invocationId,
-  );
+  const rows = sql.all<StepRow>("SELECT * FROM step WHERE invocation_id = ?", invocationId);
+  return rows.toSorted((a, b) => {
+    const [ai = 0, an = 0] = numbersOf(a.key);
+    const [bi = 0, bn = 0] = numbersOf(b.key);
+    return ai - bi || a.kind.localeCompare(b.kind) || an - bn;
+  });
+}
+
+function numbersOf(key: string): number[] {
+  return [...key.matchAll(/\d+/g)].map(([digits]) => Number(digits));
 }
 
 export function outputOf(sql: Sql, row: StepRow): StepOutput | undefined {

@@ -151,6 +151,19 @@ describe("a tool", () => {
   });
 });
 
+describe("the steps of a run", () => {
+  it("are told in their order, though the clock stood still", async () => {
+    const { id } = await agent.ask("[[tool-many-2]]");
+    await agent.rows("UPDATE step SET started_ms = 0 WHERE invocation_id = ?", id);
+    expect((await agent.steps(id)).map(({ key }) => key)).toEqual([
+      "model.0#0",
+      "tool.0#0",
+      "tool.0#1",
+      "model.1#0",
+    ]);
+  });
+});
+
 describe("the money of a run", () => {
   it("is the sum over its steps", async () => {
     const done = await agent.ask('[[tool-call]] book {"a":1}');
@@ -270,6 +283,13 @@ describe("a fallback", () => {
       ["model.0#0", "openai/status-500", "failed"],
       ["model.0#1", "openai/status-401", "failed"],
       ["model.0#2", PRICED, "done"],
+    ]);
+    // Another request needs another key: a provider that honours it would refuse the second body.
+    const keys = (await seenBy(MODEL_SERVER, {})).map((request) => request.key);
+    expect(keys.filter((key) => key.startsWith(done.id))).toEqual([
+      `${done.id}/model.0`,
+      `${done.id}/model.0#1`,
+      `${done.id}/model.0#2`,
     ]);
   });
 
@@ -499,6 +519,16 @@ describe("a re-drive", () => {
     });
     await agent.events(again.id);
     expect(await agent.get(dead.id)).toEqual(dead);
+  });
+});
+
+describe("a re-drive by somebody else", () => {
+  it("goes on in the session that the turn was in", async () => {
+    const as = await newKey(acme);
+    const dead = await agent.ask("[[status-500]] theirs");
+    const path = `/v1/invocations/${dead.id}/retry`;
+    const again = await acme.json<Invocation>(path, 202, { method: "POST", as });
+    expect(again).toMatchObject({ redriven_from: dead.id, session_id: dead.session_id });
   });
 });
 
