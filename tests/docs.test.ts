@@ -5,6 +5,7 @@ import { getTableName } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { SCOPES } from "../core/principals/contract.ts";
 import { PROBLEMS } from "../core/problem.ts";
+import { CLOSE } from "../core/sessions/frames.ts";
 import { FAULT_POINTS } from "../durable-objects/agent-runtime/faults.ts";
 import { TABLES } from "../migrations/tables.ts";
 import { app } from "../workers/app.ts";
@@ -50,6 +51,13 @@ describe("lists", () => {
     const documented = rows(section("docs/errors.md", "Codes"));
     const codes = Object.entries(PROBLEMS).map(([code, { status }]) => [code, String(status)]);
     expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(codes));
+  });
+
+  it("docs/errors.md has every code a socket is closed with", () => {
+    const documented = section("docs/errors.md", "On a socket");
+    expect(Object.values(CLOSE).filter((code) => !documented.includes(`\n| ${code} |`))).toEqual(
+      [],
+    );
   });
 
   it("docs/operating.md and .dev.vars.example have every setting", () => {
