@@ -114,6 +114,11 @@ describe("a bad value is refused by its name, and its content is not repeated", 
     ["EGRESS_ALLOW", "127.0.0.1"],
     ["EGRESS_ALLOW", "*:80"],
     ["FAULT_POINTS", `${SECRET} !`],
+    ["BENCH_COUNTERS", SECRET],
+    ["MODEL_PROVIDERS", SECRET],
+    ["MODEL_PROVIDERS", JSON.stringify([{ slug: "local", base_url: "https://a.example" }])],
+    ["MODEL_PROVIDERS", JSON.stringify([{ slug: "a", base_url: SECRET }])],
+    ["MODEL_PROVIDERS", JSON.stringify([1, 2].map(() => ({ slug: "a", base_url: "https://a.b" })))],
   ])("%s", (setting, value) => {
     const error = refused({ ...LOCAL, [setting]: value });
     expect(error.settings).toEqual([setting]);

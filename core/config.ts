@@ -31,6 +31,8 @@ export type SharedConfig = {
   readonly faultPoints: readonly string[];
   /** Count rows, object calls and queries, and tell them at `/__counters`; local runs only. */
   readonly benchCounters: boolean;
+  /** Providers every tenant's agents may name; a tenant's own of the same slug goes first. */
+  readonly modelProviders: readonly ModelProvider[];
   readonly tokenIssuers: readonly TokenIssuer[];
   readonly tokenSigningJwk: SigningJwk | undefined;
 };
@@ -78,6 +80,22 @@ const TokenIssuer = z
   .refine((it) => (it.jwk === undefined) !== (it.jwks_uri === undefined))
   .refine((it) => it.alg !== "HS256" || it.jwk !== undefined);
 export type TokenIssuer = z.infer<typeof TokenIssuer>;
+
+/** A model provider of the installation: any address that speaks OpenAI chat completions. */
+const ModelProvider = z.strictObject({
+  slug: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/)
+    .refine((slug) => slug !== "local"),
+  base_url: z.url({ protocol: /^https?$/ }),
+  api_key: z.string().min(1).max(4096).optional(),
+});
+type ModelProvider = z.infer<typeof ModelProvider>;
+
+const ModelProviders = z
+  .array(ModelProvider)
+  .max(50)
+  .refine((list) => new Set(list.map(({ slug }) => slug)).size === list.length);
 
 /** One entry per issuer, so that which algorithm is pinned is no question. */
 const TokenIssuers = z
@@ -166,6 +184,7 @@ function parseShared(read: Reader): SharedConfig {
     egressAllow: read.list("EGRESS_ALLOW", HOST_AND_PORT),
     faultPoints: read.list("FAULT_POINTS", FAULT_POINT),
     benchCounters: read.text("BENCH_COUNTERS", z.literal("1"), false) === "1",
+    modelProviders: read.json("MODEL_PROVIDERS", ModelProviders, false) ?? [],
     tokenIssuers: read.json("TOKEN_ISSUERS", TokenIssuers, false) ?? [],
     tokenSigningJwk: read.json("TOKEN_SIGNING_JWK", SigningJwk, production),
   };

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { AgentSpec } from "../agents/spec.ts";
 import { Problem } from "../problem.ts";
+import { checkTools } from "../tools/check.ts";
+import type { ToolSpec } from "../tools/contract.ts";
 import { specFaults, validateSpec } from "./validate.ts";
 
 const PORTS = {
   providers: ["openai"],
-  checkUrl: (url: string) => (url.startsWith("https://") ? undefined : "only https"),
+  toolFaults: (tools: readonly ToolSpec[]) =>
+    checkTools(tools, (url) => (url.startsWith("https://") ? undefined : "only https")),
 };
 
 function pointers(part: object): readonly string[] {
@@ -18,7 +21,11 @@ const TOOL = {
   name: "lookup",
   description: "Looks an order up.",
   url: "https://orders.example/{order}",
-  input_schema: { type: "object", properties: { order: { type: "string" } } },
+  input_schema: {
+    type: "object",
+    properties: { order: { type: "string" } },
+    required: ["order"],
+  },
 };
 
 const tool = (part: object) => pointers({ tools: [{ ...TOOL, ...part }] });
@@ -29,12 +36,6 @@ describe("a spec that can run", () => {
     expect(pointers({ model: "openai/gpt-x", fallback: ["local/extract"] })).toEqual([]);
     expect(pointers({ tools: [TOOL, { kind: "clock" }] })).toEqual([]);
     expect(tool({ url: "https://orders.example/find?q={order}&again={order}" })).toEqual([]);
-    const nested = {
-      type: "object",
-      properties: { order: { $ref: "#/$defs/o" } },
-      $defs: { o: {} },
-    };
-    expect(tool({ input_schema: nested })).toEqual([]);
   });
 });
 
@@ -90,11 +91,17 @@ describe("a spec that cannot run is refused with where", () => {
 
   it("describes arguments that are no object, or by a schema elsewhere", () => {
     const properties = { order: { type: "string" } };
-    expect(tool({ input_schema: { type: "array", properties } })).toEqual([
+    const required = ["order"];
+    expect(tool({ input_schema: { type: "array", properties, required } })).toEqual([
       "/tools/0/input_schema/type",
     ]);
-    const remote = { properties, allOf: [{ "a/b": { $ref: "https://evil.example/s.json" } }] };
-    expect(tool({ input_schema: remote })).toEqual(["/tools/0/input_schema/allOf/0/a~1b/$ref"]);
+    const remote = {
+      type: "object",
+      properties,
+      required,
+      allOf: [{ "a/b": { $ref: "https://evil.example/s.json" } }],
+    };
+    expect(tool({ input_schema: remote })).toEqual(["/tools/0/input_schema/allOf"]);
   });
 
   it("is a problem that lists them all", () => {

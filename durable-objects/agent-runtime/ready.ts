@@ -1,4 +1,5 @@
 import type { AgentSpec } from "../../core/agents/spec.ts";
+import type { Config } from "../../core/config.ts";
 import type { Release, ReleaseProvider } from "../../core/deployments/release.ts";
 import { egressFetch } from "../../core/egress/fetch.ts";
 import type { Model } from "../../core/models/contract.ts";
@@ -17,20 +18,22 @@ const LOCAL = "local/";
 /** Largest answer of a model, in bytes: a long completion with its wrapping. */
 const MODEL_ANSWER_BYTES = 16 * 1024 * 1024;
 
+type PlatformProvider = Config["modelProviders"][number];
+
 /** Make a release ready to run; its models are built at their first use and kept. */
 export function ready(release: Release, env: Env): Installed {
-  const { egressAllow, baseDomain, masterKeys } = configOf(env);
+  const { egressAllow, baseDomain, masterKeys, modelProviders } = configOf(env);
   const rule = { allow: egressAllow, ownHosts: [baseDomain] };
   const network = networkOf(env, egressAllow);
   const sealer = createSealer(aead, masterKeys);
   const modelFetch = egressFetch(network, rule, { maxBytes: MODEL_ANSWER_BYTES });
   const toolFetch = egressFetch(network, rule);
-  const resolve = (ref: string): Model =>
-    resolveModel(
-      ref,
-      { knowledge: release.spec.knowledge, providers: release.providers },
-      { fetch: modelFetch, openKey: (provider) => keyOf(release, provider, sealer) },
-    );
+  const providers = [...release.providers, ...modelProviders.map(platformProvider)];
+  const platformKeys = new Map(modelProviders.map((it) => [platformProvider(it).id, it.api_key]));
+  const openKey = (provider: ReleaseProvider): string | null =>
+    platformKeys.get(provider.id) ?? keyOf(release, provider, sealer);
+  const source = { knowledge: release.spec.knowledge, providers };
+  const resolve = (ref: string): Model => resolveModel(ref, source, { fetch: modelFetch, openKey });
   const models = new Map<string, Model>();
   const tools = new Map(
     release.spec.tools.map((spec) => [
@@ -50,7 +53,7 @@ export function ready(release: Release, env: Env): Installed {
     },
     tool: (name) => tools.get(name),
     price: (ref) => release.prices[ref],
-    check: () => check(release, sealer),
+    check: () => check(release.spec, providers, openKey),
   };
 }
 
@@ -67,14 +70,23 @@ function keyOf(release: Release, provider: ReleaseProvider, sealer: Sealer): str
   return sealer.open(place, provider.sealedKey);
 }
 
-/** DECISIONS 19: an `llm` agent is healthy when every model it names resolves and every key opens. */
-function check(release: Release, sealer: Sealer): { readonly ok: true } | Refusal {
-  for (const ref of [release.spec.model, ...release.spec.fallback]) {
-    const missing = missingModel(ref, release.providers);
+/** A provider of the configuration, as a release would carry it; the tenant's own stand before it. */
+function platformProvider({ slug, base_url: baseUrl }: PlatformProvider): ReleaseProvider {
+  return { id: `platform/${slug}`, slug, kind: "openai", baseUrl, sealedKey: null };
+}
+
+/** An `llm` agent is healthy when every model it names resolves and every key opens. */
+function check(
+  spec: AgentSpec,
+  providers: readonly ReleaseProvider[],
+  openKey: (provider: ReleaseProvider) => string | null,
+): { readonly ok: true } | Refusal {
+  for (const ref of [spec.model, ...spec.fallback]) {
+    const missing = missingModel(ref, providers);
     if (missing !== undefined) return refuse("spec_invalid", missing);
   }
   try {
-    for (const provider of release.providers) keyOf(release, provider, sealer);
+    for (const provider of providers) openKey(provider);
   } catch (e) {
     if (!(e instanceof SealFailure)) throw e;
     return refuse("spec_invalid", "the key of a provider does not open");

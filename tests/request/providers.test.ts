@@ -96,6 +96,22 @@ describe("providers", () => {
     expect(await invoke()).toMatchObject({ status: "succeeded" });
     expect(await keysSeen()).toEqual(expect.arrayContaining(["sk-first", "sk-second"]));
   });
+
+  it("of the installation are every tenant's to name, until it brings its own of that name", async () => {
+    const spec = { kind: "llm", model: "house/echo" };
+    const { id: agent } = await acme.json<{ id: string }>("/v1/agents", 201, {
+      json: { slug: "housed", name: "Housed", spec },
+    });
+    await acme.json("/v1/agents/housed/publish", 201, { method: "POST" });
+    expect(await deploy(acme, agent)).toMatchObject({ status: "live" });
+    const invoke = () => acme.json("/a/housed/invoke", 200, { json: { input: "Hello" } });
+    expect(await invoke()).toMatchObject({ status: "succeeded" });
+    expect(await keysSeen()).toContain("sk-house");
+    const own = { slug: "house", kind: "openai", base_url: STUB, api_key: "sk-own" };
+    await acme.json("/v1/providers", 201, { json: own });
+    expect(await invoke()).toMatchObject({ status: "succeeded" });
+    expect(await keysSeen()).toContain("sk-own");
+  });
 });
 
 /** Bearer keys the stub model was called with. */

@@ -4,6 +4,7 @@ import { checkUrl } from "../../core/egress/check.ts";
 import { Problem } from "../../core/problem.ts";
 import type { SealProviderKey } from "../../core/providers/contract.ts";
 import { createSealer } from "../../core/seal/seal.ts";
+import { checkTools } from "../../core/tools/check.ts";
 import type { SpecPorts } from "../../core/versions/validate.ts";
 import { aead } from "../../durable-objects/aead.ts";
 
@@ -23,7 +24,10 @@ export function demandReachable(config: Config, pointer: string, url: string | u
 
 /** What publishing checks a spec against, beside the tenant's own providers. */
 export function specPorts(config: Config): SpecPorts {
-  return { providers: [], checkUrl: (url) => refusedUrl(config, url) };
+  return {
+    providers: config.modelProviders.map(({ slug }) => slug),
+    toolFaults: (tools) => checkTools(tools, (url) => refusedUrl(config, url)),
+  };
 }
 
 function refusedUrl({ egressAllow, baseDomain }: Config, url: string): string | undefined {
