@@ -48,6 +48,9 @@ export async function deleteConsoleSession(scope: TenantScope, tokenHash: string
 }
 
 /** Cron: forget what has expired. */
-export async function deleteExpiredConsoleSessions(platform: PlatformScope, nowMs: number): Promise<void> {
+export async function deleteExpiredConsoleSessions(
+  platform: PlatformScope,
+  nowMs: number,
+): Promise<void> {
   await platform.db.delete(consoleSession).where(lte(consoleSession.expiresAtMs, nowMs));
 }

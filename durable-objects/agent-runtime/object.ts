@@ -36,6 +36,14 @@ import type { Release } from "../../core/deployments/release.ts";
 import { terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 
+type Admitted = {
+  readonly ok: true;
+  readonly id: string;
+  readonly replayed: boolean;
+  /** The terminal row, or undefined when it did not come in time. */
+  readonly ended?: Promise<InvocationRow | undefined> | undefined;
+};
+
 /**
  * One agent of one tenant in one environment (one replica): admission, runs, sessions, events.
  * Named JSON.stringify([tenantId, agentId, environment, replica]); storage in ./tables.ts.
@@ -98,13 +106,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   async invoke(call: Call, waitMs: number): Promise<Answered | Refusal> {
-    const accepted = await this.#accept(call);
+    const accepted = await this.#accept(call, waitMs);
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    const known = replayed ? this.#row(id) : undefined;
-    const wait = waitMs > 0 && !(known && terminal(known.status));
-    const ended = wait ? await this.#kernel.feed.end(id, waitMs) : undefined;
-    const row = ended ?? this.#row(id);
+    const row = (await accepted.ended) ?? this.#row(id);
     const body = JSON.stringify(this.#onWire(row, call.owner));
     return { ok: true, id, status: row.status, replayed, body };
   }
@@ -220,7 +225,8 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     await this.#runner.alarm(info?.scheduledTime ?? 0);
   }
 
-  async #accept(call: Call): Promise<{ ok: true; id: string; replayed: boolean } | Refusal> {
+  /** @param waitMs  Above 0: also wait for the end, from before the run could reach it. */
+  async #accept(call: Call, waitMs = 0): Promise<Admitted | Refusal> {
     this.#runner.wake();
     const installed =
       this.#installed(call.owner, call.generation) ?? (await this.#pull(call.owner));
@@ -229,11 +235,16 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     kernel.faults.at("before-accept");
     const nowMs = Date.now();
     const admitted = kernel.sql.transaction(() => admit(kernel, call, installed, nowMs));
-    if (!admitted.ok || admitted.replayed) return admitted;
-    this.#runner.accepted(admitted.claim);
-    this.#chat.turned(admitted.sessionId);
-    kernel.faults.at("after-accept");
-    return admitted;
+    if (!admitted.ok) return admitted;
+    const { id, replayed, sessionId } = admitted;
+    if (replayed && terminal(this.#row(id).status)) return { ok: true, id, replayed };
+    const ended = waitMs > 0 ? kernel.feed.end(id, waitMs) : undefined;
+    if (!replayed) {
+      this.#runner.accepted(admitted.claim);
+      this.#chat.turned(sessionId);
+      kernel.faults.at("after-accept");
+    }
+    return { ok: true, id, replayed, ended };
   }
 
   #installed(owner: Owner, generation: number): Installed | undefined {
