@@ -39,6 +39,8 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
           include: [
             "workers/**/*.test.ts",
             "durable-objects/**/*.test.ts",

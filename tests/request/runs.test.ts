@@ -1,6 +1,6 @@
 /** What happens inside a run: tools, providers and their faults, sessions, cancel (R1–R4, A3). */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Invocation } from "../../core/invocations/contract.ts";
 import {
   FAR_SIDE,
@@ -262,6 +262,44 @@ describe("a provider", () => {
   it.each(["broken-json", "empty", "close"])("that sends %s is asked again", async (name) => {
     const done = await agent.ask(`[[${name}]]`);
     expect(done).toMatchObject({ status: "dead", attempts: 3, error: { code: "model_failed" } });
+  });
+});
+
+describe("a retry policy", () => {
+  it.each([
+    ["fixed", [10, 10, 10]],
+    ["linear", [10, 20, 30]],
+    ["exponential", [10, 20, 40]],
+  ] as const)(
+    "F98: %s decides how long each attempt waits, and how many there are",
+    async (policy, waits) => {
+      const retry = { policy, attempts: 4, base_ms: 20, cap_ms: 80 };
+      const patient = await liveAgent(acme, `retries-${policy}`, { retry });
+      const half = vi.spyOn(Math, "random").mockReturnValue(0.5);
+      const done = await patient.ask("[[status-500]]").finally(() => half.mockRestore());
+      expect(done).toMatchObject({ status: "dead", attempts: 4 });
+      const events = await patient.rows<{ at_ms: number; body: string }>(
+        "SELECT at_ms, body FROM event WHERE body LIKE '%invocation.waiting%' ORDER BY seq",
+      );
+      const waited = events.map(({ at_ms, body }) => {
+        const due = /"due_at":"([^"]+)"/.exec(body)?.[1] ?? "";
+        return Date.parse(due) - at_ms;
+      });
+      expect(waited).toEqual(waits);
+    },
+  );
+
+  it("F98: of another name, or without bounds, is refused", async () => {
+    for (const [retry, pointer] of [
+      [{ policy: "eager" }, "/spec/retry/policy"],
+      [{ attempts: 0 }, "/spec/retry/attempts"],
+      [{ attempts: 21 }, "/spec/retry/attempts"],
+      [{ base_ms: 0 }, "/spec/retry/base_ms"],
+    ] as const) {
+      const json = { slug: "refused", name: "refused", spec: { kind: "llm", retry } };
+      const refused = await acme.json("/v1/agents", 422, { json });
+      expect(refused).toMatchObject({ errors: [{ pointer }] });
+    }
   });
 });
 
