@@ -2,12 +2,12 @@ import { newId } from "../../core/ids.ts";
 import { PROBLEMS, type ProblemData } from "../../core/problem.ts";
 import { CLOSE, refusedFrame, seqOf } from "../../core/sessions/frames.ts";
 import { fits } from "./chat-frame.ts";
-import { noSuchPlace, receive, sessionFor, type ChatDeps, type SocketGrant } from "./chat.ts";
+import { receive, sessionFor, type ChatDeps, type SocketGrant } from "./chat.ts";
 import type { Owner } from "./contract.ts";
 import { Inbox } from "./inbox.ts";
 import type { Naming } from "./invocations.ts";
 import { logDefect } from "./runner.ts";
-import { endOf, placeIn, sessionOf } from "./session-log.ts";
+import { sessionOf } from "./session-log.ts";
 import { configOf, platformOf } from "./settings.ts";
 import { attach, attachmentOf, close, isOpen, Pumps, send, type Attachment } from "./sockets.ts";
 import { ended, Standings } from "./standing.ts";
@@ -41,20 +41,16 @@ export class ChatRoom {
 
   /** Accept a socket the edge has granted; what the edge knew of it is looked at once more. */
   async open(grant: SocketGrant, tag: string): Promise<Response> {
-    const { owner, keyId, consoleSession, endsAtMs, generation, after } = grant;
+    const { owner, keyId, consoleSession, endsAtMs, generation } = grant;
     const rests = { owner, keyId, consoleSession, endsAtMs };
     const standing = await this.#standings.of(rests, Date.now());
     if (!standing.ok) return refusal(standing.problem);
-    const { kernel } = this.#deps;
-    const session = sessionFor(kernel, grant, tag, Date.now());
+    const session = sessionFor(this.#deps.kernel, grant, tag, Date.now());
     if (!session.ok) return refusal(session.problem);
-    const place =
-      after === undefined ? endOf(kernel, session.id) : placeIn(kernel, session.id, after);
-    if (!place) return refusal(noSuchPlace("after"));
     return this.#welcome({
       grant: rests,
       sessionId: session.id,
-      place,
+      place: session.place,
       checkedAtMs: standing.atMs,
       generation: Math.max(generation, standing.generation),
     });

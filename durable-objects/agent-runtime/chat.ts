@@ -1,11 +1,11 @@
 import { newId } from "../../core/ids.ts";
 import { refuse, type ProblemData, type Refusal } from "../../core/problem.ts";
-import { refusedFrame, seqOf, type ClientFrame } from "../../core/sessions/frames.ts";
+import { refusedFrame, seqOf, type ClientFrame, type Place } from "../../core/sessions/frames.ts";
 import { parseFrame } from "./chat-frame.ts";
 import type { Call, Owner } from "./contract.ts";
 import type { Kernel } from "./kernel.ts";
 import { insertSession, openSession } from "./open-session.ts";
-import { placeIn, speakerOf } from "./session-log.ts";
+import { endOf, placeIn, speakerOf } from "./session-log.ts";
 import { attach, attachmentOf, send } from "./sockets.ts";
 import type { Grant } from "./standing.ts";
 
@@ -42,25 +42,25 @@ export type ChatDeps = {
   held<T>(socket: WebSocket, work: () => Promise<T>): Promise<T>;
 };
 
-/** The session a new socket speaks in; a name that is new makes a session at once. */
+/** Where a new socket speaks and begins; a name that is new makes a session at once. */
 export function sessionFor(
   kernel: Kernel,
   grant: SocketGrant,
   tag: string,
   nowMs: number,
-): { readonly ok: true; readonly id: string } | Refusal {
-  const speaker = {
-    principal: grant.principal,
-    ...(grant.session === undefined ? {} : { sessionId: grant.session }),
-  };
+): { readonly ok: true; readonly id: string; readonly place: Place } | Refusal {
+  const { principal, session: name, after } = grant;
+  const speaker = { principal, ...(name === undefined ? {} : { sessionId: name }) };
   return kernel.sql.transaction(() => {
     const session = openSession(kernel, speaker, tag, nowMs);
-    if (!session.ok || session.turn > 0) return session;
-    const known = kernel.sql.one("SELECT 1 FROM session WHERE id = ?", session.id);
-    if (!known) {
-      insertSession(kernel, session.id, grant.principal, grant.session ?? null, 0, nowMs);
+    if (!session.ok) return session;
+    const { id } = session;
+    const place = after === undefined ? endOf(kernel, id) : placeIn(kernel, id, after);
+    if (!place) return { ok: false, problem: noSuchPlace("after") };
+    if (!kernel.sql.one("SELECT 1 FROM session WHERE id = ?", id)) {
+      insertSession(kernel, id, principal, name ?? null, 0, nowMs);
     }
-    return session;
+    return { ok: true, id, place };
   });
 }
 
@@ -142,7 +142,7 @@ function resume(deps: ChatDeps, socket: WebSocket, seq: number, nowMs: number): 
 }
 
 /** @param pointer  Where the number stood that the session has not come to. */
-export function noSuchPlace(pointer: string): ProblemData {
+function noSuchPlace(pointer: string): ProblemData {
   const detail = "the session has no such event";
   return { code: "invalid", detail, errors: [{ pointer, detail }] };
 }

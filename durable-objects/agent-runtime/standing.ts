@@ -54,7 +54,7 @@ export class Standings {
     const name = `${grant.keyId} ${grant.consoleSession}`;
     const known = this.#reads.get(name);
     if (known && this.fresh(known.atMs, nowMs)) return known.standing;
-    const standing = look(this.#platform(), grant, nowMs);
+    const standing = look(this.#platform, grant, nowMs);
     for (const [other, { atMs }] of this.#reads) {
       if (!this.fresh(atMs, nowMs)) this.#reads.delete(other);
     }
@@ -71,10 +71,15 @@ export function ended({ endsAtMs }: Grant, nowMs: number): boolean {
   return endsAtMs !== null && endsAtMs <= nowMs;
 }
 
-async function look(platform: PlatformScope, grant: Grant, nowMs: number): Promise<Standing> {
+async function look(
+  controlPlane: () => PlatformScope,
+  grant: Grant,
+  nowMs: number,
+): Promise<Standing> {
   const { owner, keyId, consoleSession } = grant;
-  const scope = tenantScope(platform, owner.tenantId);
   try {
+    const platform = controlPlane();
+    const scope = tenantScope(platform, owner.tenantId);
     const [tenant, agent, key, session] = await Promise.all([
       orMissing(getTenant(platform, owner.tenantId)),
       orMissing(findLiveAgent(scope, owner.agentId, owner.environment)),

@@ -1,6 +1,8 @@
+import { getAgent } from "../../core/agents/store.ts";
 import type { LiveAgent } from "../../core/deployments/contract.ts";
 import { findLiveAgent } from "../../core/deployments/store.ts";
 import { covers, type Principal } from "../../core/principals/contract.ts";
+import { Problem } from "../../core/problem.ts";
 import { missing } from "../api/narrowing.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { ReadCache, type Found } from "../edge/cache.ts";
@@ -27,7 +29,10 @@ export type Wanted = {
 export function liveAgent(wanted: Wanted): LiveAgent | Promise<LiveAgent> {
   const found = lookUp(wanted);
   return found instanceof Promise
-    ? found.then((agent) => permitted(agent, wanted))
+    ? found.then(
+        (agent) => permitted(agent, wanted),
+        (error: unknown) => concealed(error, wanted),
+      )
     : permitted(found, wanted);
 }
 
@@ -68,6 +73,17 @@ function cacheOf(services: Services): ReadCache<LiveAgent> {
 /** Slugs and ids hold no space; the tenant's id comes first so that no key crosses tenants. */
 function keyOf(tenantId: string, environment: string, name: string): string {
   return `${tenantId} ${environment} ${name}`;
+}
+
+/** That an agent is there and not live is for those alone who may know of it. */
+async function concealed(
+  error: unknown,
+  { arrival, principal, ...wanted }: Wanted,
+): Promise<never> {
+  if (arrival.at !== "tenant") throw error;
+  if (!(error instanceof Problem) || error.code !== "not_deployed") throw error;
+  const { id } = await getAgent(arrival.residence.scope, wanted.agent);
+  throw covers(principal, id, wanted.environment) ? error : missing("agent");
 }
 
 function permitted(agent: LiveAgent | undefined, { principal }: Wanted): LiveAgent {
