@@ -117,7 +117,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly [state: State, title
   F108: ["done", "A published version is deployed by event, with outbox and consumer"],
   F109: ["planned", "Queues carry work between parts"],
   F110: ["planned", "Requests have size limits"],
-  F111: ["planned", "WebSocket chat"],
+  F111: ["done", "WebSocket chat"],
   F112: ["planned", "The CLI replays requests"],
   F113: ["planned", "The external agent's fields"],
   F114: ["planned", "The external invocation's fields"],
