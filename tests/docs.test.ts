@@ -59,12 +59,14 @@ describe("lists", () => {
     expect(Object.values(CLOSE).filter((code) => !codes.has(String(code)))).toEqual([]);
   });
 
-  it("docs/operating.md and .dev.vars.example have every setting", () => {
+  it("docs/operating.md, .dev.vars.example and the local server have every setting", () => {
     const settings = read("core/config.ts").matchAll(/read\.(?:text|json|list)\(\s*"([A-Z_]+)"/g);
     const names = sorted(new Set([...settings].map(([, name = ""]) => name)));
     expect(sorted(rows(section("docs/operating.md", "Configuration")).keys())).toEqual(names);
     const example = read(".dev.vars.example").matchAll(/^#?([A-Z_]+)=/gm);
     expect(sorted([...example].map(([, name = ""]) => name))).toEqual(names);
+    const local = /const SETTINGS = \[([^\]]*)\]/.exec(read("tools/settings.ts"))?.[1] ?? "";
+    expect(sorted(local.match(/[A-Z_]+/g) ?? [])).toEqual(names);
   });
 
   it("docs/storage.md has every table of the control plane", () => {
