@@ -65,27 +65,29 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
   return kernel.sql.transaction(() => {
     const row = findInvocation(kernel.sql, id);
     if (row?.status !== "accepted") return undefined;
-    const installed = kernel.releases.get(row.generation);
-    if (!installed) throw new Error(`release ${row.generation} of an open invocation is gone`);
     const attempt = row.attempt + 1;
-    const taken: Claim = {
-      id,
-      sessionId: row.session_id,
-      turn: row.turn,
-      attempt,
-      failures: row.failures,
-      installed,
-      input: turnMessages(kernel.sql, row.session_id, row.turn),
-      deltas: row.deltas === 1,
-      maxCostMicros: boundOf(row.max_cost_micros, installed),
-      seq: nextSeq(kernel.sql, id),
-    };
     kernel.sql.run(
       "UPDATE invocation SET status = 'running', attempt = ?, due_ms = NULL WHERE id = ?",
       attempt,
       id,
     );
-    if (row.restarts > MAX_RESTARTS) return { ended: bury(kernel, taken, row.restarts, nowMs) };
+    const place = { id, sessionId: row.session_id, attempt, seq: nextSeq(kernel.sql, id) };
+    const installed = kernel.releases.get(row.generation);
+    // Thrown, it would stop the dispatcher at this row for good, with all that are due behind it.
+    if (!installed) return { ended: bury(kernel, place, "its release is gone", nowMs) };
+    if (row.restarts > MAX_RESTARTS) {
+      const detail = `the run was interrupted ${row.restarts} times`;
+      return { ended: bury(kernel, place, detail, nowMs) };
+    }
+    const taken: Claim = {
+      ...place,
+      turn: row.turn,
+      failures: row.failures,
+      installed,
+      input: turnMessages(kernel.sql, row.session_id, row.turn),
+      deltas: row.deltas === 1,
+      maxCostMicros: boundOf(row.max_cost_micros, installed),
+    };
     const fact: Fact = [attempt === 1 ? "run.started" : "run.restarted", { attempt }];
     appendEvents(kernel.sql, id, taken.seq, [fact], nowMs);
     taken.seq += 1;
@@ -95,10 +97,9 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
 
 function bury(
   kernel: Kernel,
-  taken: Claim,
-  restarts: number,
+  place: Pick<Claim, "id" | "sessionId" | "attempt" | "seq">,
+  detail: string,
   nowMs: number,
 ): InvocationRow | undefined {
-  const detail = `the run was interrupted ${restarts} times`;
-  return giveUp(kernel, taken, "dead", { code: "internal", detail }, [], nowMs);
+  return giveUp(kernel, place, "dead", { code: "internal", detail }, [], nowMs);
 }

@@ -35,7 +35,7 @@ export function succeed(
 /** The run ended without an answer: `failed` for what no retry mends, `dead` when retries are used up. */
 export function giveUp(
   kernel: Kernel,
-  claim: Claim,
+  claim: Pick<Claim, "id" | "sessionId" | "attempt" | "seq">,
   status: "failed" | "dead",
   problem: ProblemData,
   facts: readonly Fact[],

@@ -16,6 +16,7 @@ import {
   liveAgent,
   namesOf,
   readUntil,
+  release,
   seenBy,
   wordsOf,
 } from "../fixtures/agent-runs.ts";
@@ -256,6 +257,29 @@ describe("a run that is interrupted", () => {
     const { id } = await agent.ask("after", { body });
     const [request] = await seenBy(MODEL_SERVER, { key: `${id}/model.0` });
     expect(request?.body).toContain("echo: before");
+  });
+
+  it("G2: whose release is gone is dead, and holds up nothing that is due beside it", async () => {
+    const lost = await liveAgent(acme, "lost");
+    const { id } = await lost.start("[[hang]]");
+    const other = await lost.start("[[flaky-1]] beside");
+    await lost.ended(other.id);
+    const next = await lost.start("[[hold]] beside");
+    await seenBy(MODEL_SERVER, { key: `${next.id}/model.0` }, 1);
+    await runInDurableObject(lost.stub(), (_object, { storage }) => {
+      storage.sql.exec("UPDATE invocation SET generation = 0 WHERE id = ?", id);
+      return storage.sync();
+    });
+    await runInDurableObject(lost.stub(), (_object, state) => state.abort("gone")).catch(
+      () => undefined,
+    );
+    expect(await lost.ended(id)).toMatchObject({
+      status: "dead",
+      error: { code: "internal", detail: "its release is gone" },
+    });
+    await seenBy(MODEL_SERVER, { key: `${next.id}/model.0` }, 2);
+    await release(MODEL_SERVER);
+    expect(await lost.ended(next.id)).toMatchObject({ status: "succeeded", attempts: 2 });
   });
 
   it("G2: too often is dead, and says why", async () => {
