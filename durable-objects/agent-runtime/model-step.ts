@@ -57,8 +57,9 @@ export async function callModel(
       if (!(e instanceof ModelFailure)) throw e;
       last = e;
       retryable ||= e.retryable;
-      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e, claim.seq > begunAt);
-      else throw exhausted(kernel, claim, sent, e, retryable);
+      const spoken = claim.seq > begunAt;
+      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e, spoken);
+      else throw exhausted(kernel, claim, sent, e, spoken, retryable);
     }
   }
   throw last ?? new Error("a spec has at least one model");
@@ -194,7 +195,7 @@ function recordFailure(
   const facts = failedFacts(sent, failure);
   if (spoken) facts.push(["run.restarted", { attempt: claim.attempt }]);
   kernel.sql.transaction(() => {
-    finishFailed(kernel, claim, sent, failure);
+    finishFailed(kernel, claim, sent, failure, spoken);
     appendEvents(kernel.sql, claim.id, claim.seq, facts, kernel.now());
   });
   claim.seq += facts.length;
@@ -206,18 +207,28 @@ function exhausted(
   claim: Claim,
   sent: Sent,
   failure: ModelFailure,
+  spoken: boolean,
   retryable: boolean,
 ): RunFailure {
   const { problem, retryAfterMs } = failure;
   const told = retryAfterMs === undefined ? problem : { ...problem, retryAfterMs };
-  const record = (): void => finishFailed(kernel, claim, sent, failure);
+  const record = (): void => finishFailed(kernel, claim, sent, failure, spoken);
   return new RunFailure(told, retryable, failedFacts(sent, failure), record);
 }
 
-function finishFailed(kernel: Kernel, claim: Claim, sent: Sent, failure: ModelFailure): void {
+/** A provider that had begun, or was left after its time, is owed what a lost send is (R4). */
+function finishFailed(
+  kernel: Kernel,
+  claim: Claim,
+  sent: Sent,
+  failure: ModelFailure,
+  spoken: boolean,
+): void {
   const { code, detail } = failure.problem;
   const output = { failure: { code, detail } };
-  finishStep(kernel.sql, claim.id, sent.key, "failed", output, NO_COST, kernel.now());
+  const owed = spoken || code === "timeout";
+  const cost = owed ? lostCost(claim, sent.ref, sent.request) : NO_COST;
+  finishStep(kernel.sql, claim.id, sent.key, "failed", output, cost, kernel.now());
 }
 
 function failedFacts(sent: Sent, failure: ModelFailure): Fact[] {

@@ -189,6 +189,28 @@ describe("the money of a run", () => {
   );
 });
 
+describe("a call that was broken off", () => {
+  it.each([
+    ["after its time", "[[hang]] ", 3],
+    ["when it had begun to speak", "[[close-midstream]]", 3],
+  ])("%s is taken to have cost its input, each time", async (_when, input, sends) => {
+    const plain = await liveAgent(acme, `plain-${input.length}`, { model_timeout_ms: 200 });
+    const events = await plain.stream(input);
+    const done = await plain.get(String(events[0]?.data["invocation_id"]));
+    const tokens = Math.ceil(input.length / 4);
+    expect(done).toMatchObject({
+      status: "dead",
+      usage: { input_tokens: sends * tokens, output_tokens: 0, estimated: true },
+    });
+    expect(done.cost_micros).toBeGreaterThan(0);
+  });
+
+  it("by an error of the provider has cost nothing", async () => {
+    const done = await agent.ask("[[status-500]]");
+    expect(done).toMatchObject({ cost_micros: 0, usage: { input_tokens: 0, estimated: false } });
+  });
+});
+
 describe("a provider", () => {
   it("that refuses the credential fails the run at once", async () => {
     const done = await agent.ask("[[status-401]]");
