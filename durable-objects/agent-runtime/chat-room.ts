@@ -12,6 +12,9 @@ import { configOf, platformOf } from "./settings.ts";
 import { attach, attachmentOf, close, isOpen, Pumps, send, type Attachment } from "./sockets.ts";
 import { ended, Standings } from "./standing.ts";
 
+/** What a close is said to be that had no frame. @source RFC 6455 §7.4.1 */
+const NO_CLOSE_FRAME = 1006;
+
 type RoomDeps = Omit<ChatDeps, "pump" | "held">;
 
 /** The sockets of one object: opened here, woken here, closed here. */
@@ -67,8 +70,12 @@ export class ChatRoom {
     }
   }
 
-  closed(): void {
+  /** A socket is gone, or says good-bye with `code`: then it is answered, or it would seem lost. */
+  closed(socket?: WebSocket, code = NO_CLOSE_FRAME): void {
     this.#count = undefined;
+    // The rest of the codes are not all ours to say.
+    const said = code === 1001 || (code >= 3000 && code < 5000) ? code : 1000;
+    if (code !== NO_CLOSE_FRAME) socket?.close(said);
   }
 
   /** A session has taken a turn: those who watch it are told. */

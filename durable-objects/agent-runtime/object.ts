@@ -213,8 +213,8 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     await this.#chat.message(socket, frame);
   }
 
-  override async webSocketClose(): Promise<void> {
-    this.#chat.closed();
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    this.#chat.closed(socket, code);
   }
 
   override async webSocketError(): Promise<void> {

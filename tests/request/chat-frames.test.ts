@@ -16,9 +16,9 @@ beforeAll(async () => {
 
 const open = (query: Record<string, string> = {}) => openChat(acme, agent.slug, { query });
 
-/** All that is written for what a session says. */
+/** All that is written for what a session says; the outbox empties by itself. */
 async function written(): Promise<unknown> {
-  const counts = ["invocation", "message", "event", "step", "outbox", "rate", "content"];
+  const counts = ["invocation", "message", "event", "step", "rate", "content"];
   const columns = counts.map((table) => `(SELECT count(*) FROM ${table}) AS ${table}`).join(", ");
   return agent.rows(`SELECT ${columns}, (SELECT sum(turns) FROM session) AS turns`);
 }
@@ -155,6 +155,20 @@ describe("a socket that is closed for what it sent", () => {
     await other.turn("Still here");
     other.close();
   });
+});
+
+describe("a socket that its client closes", () => {
+  it.each([1000, 1001, 3000, 4999])(
+    "is closed in turn, with %d, and cancels nothing",
+    async (code) => {
+      const chat = await open();
+      chat.send({ type: "message", text: "[[delay-20]] Bye" });
+      const { invocation_id: id } = await chat.nth("accepted");
+      chat.close(code);
+      expect(await chat.closed).toMatchObject({ code });
+      expect((await agent.ended(id)).status).toBe("succeeded");
+    },
+  );
 });
 
 describe("the address", () => {
