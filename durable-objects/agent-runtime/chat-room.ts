@@ -2,7 +2,7 @@ import { newId } from "../../core/ids.ts";
 import { PROBLEMS, type ProblemData } from "../../core/problem.ts";
 import { CLOSE, refusedFrame, seqOf } from "../../core/sessions/frames.ts";
 import { fits } from "./chat-frame.ts";
-import { receive, sessionFor, type ChatDeps, type SocketGrant } from "./chat.ts";
+import { receive, sessionFor, type ChatDeps } from "./chat.ts";
 import type { Owner } from "./contract.ts";
 import { Inbox } from "./inbox.ts";
 import type { Naming } from "./invocations.ts";
@@ -10,6 +10,7 @@ import { logDefect } from "./runner.ts";
 import { sessionOf } from "./session-log.ts";
 import { configOf, platformOf } from "./settings.ts";
 import { attach, attachmentOf, close, isOpen, Pumps, send, type Attachment } from "./sockets.ts";
+import type { SocketGrant } from "./socket-grant.ts";
 import { ended, Standings } from "./standing.ts";
 
 /** What a close is said to be that had no frame. @source RFC 6455 §7.4.1 */

@@ -3,7 +3,7 @@ import { tally } from "../counters.ts";
 import { Ownership, pullRelease } from "./installation.ts";
 import { admit } from "./accept.ts";
 import { ChatRoom, refusal } from "./chat-room.ts";
-import { grantOf } from "./chat.ts";
+import { grantOf } from "./socket-grant.ts";
 import type {
   Accepted,
   Acknowledged,

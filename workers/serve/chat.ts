@@ -4,7 +4,10 @@ import { objectName } from "../../core/deployments/release.ts";
 import { holds, type Principal } from "../../core/principals/contract.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { consumeTicket } from "../../core/tickets/store.ts";
-import { socketHeaders, type SocketGrant } from "../../durable-objects/agent-runtime/chat.ts";
+import {
+  socketHeaders,
+  type SocketGrant,
+} from "../../durable-objects/agent-runtime/socket-grant.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { principalOf } from "../edge/principal.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
