@@ -248,6 +248,24 @@ describe("a run that is interrupted", () => {
     expect(request?.body).toMatch(/first.*second.*third/s);
   });
 
+  it("G5: while it waits for its retry, has it when it is due, without anybody calling", async () => {
+    const retry = { policy: "fixed", attempts: 2, base_ms: 3_600_000, cap_ms: 3_600_000 };
+    const waiting = await liveAgent(acme, "waiting", { retry });
+    const headers = { accept: "text/event-stream" };
+    const told = await readUntil(
+      await waiting.send("[[flaky-1]]", { headers }),
+      "invocation.waiting",
+    );
+    const id = String(told[0]?.data["invocation_id"]);
+    await runInDurableObject(waiting.stub(), async (_object, state) => {
+      state.storage.sql.exec("UPDATE invocation SET due_ms = 1 WHERE id = ?", id);
+      await state.storage.sync();
+      state.abort("while waiting");
+    }).catch(() => undefined);
+    expect(await runDurableObjectAlarm(waiting.stub())).toBe(true);
+    expect(await waiting.ended(id)).toMatchObject({ status: "succeeded", attempts: 2 });
+  });
+
   it("is not held up by an eviction between turns", async () => {
     const body = { session_id: "evicted" };
     await agent.ask("before", { body });

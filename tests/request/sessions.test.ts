@@ -235,6 +235,17 @@ describe("a re-drive", () => {
   });
 });
 
+describe("a re-drive of what is still open", () => {
+  it("is refused, and changes nothing", async () => {
+    const { id } = await agent.start("[[hang]]");
+    const refused = await acme.ask(`/v1/invocations/${id}/retry`, { method: "POST" });
+    expect(refused.status).toBe(409);
+    const redriven = await agent.rows("SELECT id FROM invocation WHERE redriven_from = ?", id);
+    expect(redriven).toEqual([]);
+    await agent.cancel(id);
+  });
+});
+
 describe("a re-drive by somebody else", () => {
   it("goes on in the session that the turn was in", async () => {
     const as = await newKey(acme);
