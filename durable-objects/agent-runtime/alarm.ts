@@ -1,14 +1,34 @@
 import { MAX_RUNNING } from "./accept.ts";
-import { nextDueMs } from "./claim.ts";
 import { DELTA_RETENTION_MS } from "./events.ts";
 import type { Kernel } from "./kernel.ts";
 
 /**
  * The net under everything that is started in place: while something is open the alarm comes at
- * least this often. It also keeps the object alive through a long model call, which alone would
- * not (GUARANTEES row 12).
+ * least this often, so that a killed run goes on within seconds without anybody calling. It also
+ * keeps the object alive through a long model call, which alone would not.
  */
-export const BEAT_MS = 30_000;
+export const BEAT_MS = 5000;
+
+/** What an object has before it beside the runs that are under way. */
+type Ahead = {
+  /** Entries the control plane has not acknowledged: 0 or 1. */
+  readonly owed: number;
+  /** When the next accepted invocation is due. */
+  readonly due: number | null;
+  /** When the first ended of those invocations that still have deltas. */
+  readonly ended: number | null;
+};
+
+/** One statement, asked wherever the alarm is decided. */
+function ahead(kernel: Kernel): Ahead {
+  const row = kernel.sql.one<Ahead>(
+    `SELECT EXISTS (SELECT 1 FROM outbox) AS owed,
+       (SELECT min(due_ms) FROM invocation
+        WHERE completed_ms IS NULL AND status = 'accepted') AS due,
+       (SELECT min(completed_ms) FROM invocation WHERE deltas = 1) AS ended`,
+  );
+  return row ?? { owed: 0, due: null, ended: null };
+}
 
 /**
  * A2: when the alarm must come, or undefined while nothing is due.
@@ -17,16 +37,18 @@ export const BEAT_MS = 30_000;
  * not one per invocation.
  */
 export function alarmDueMs(kernel: Kernel, nowMs: number): number | undefined {
+  const { owed, due, ended } = ahead(kernel);
   const times: number[] = [];
-  if (kernel.running.size > 0 || hasOutbox(kernel)) times.push(nowMs + BEAT_MS);
+  if (kernel.running.size > 0 || owed === 1) times.push(nowMs + BEAT_MS);
   // At capacity nothing could be taken up: the run that ends next arms again.
-  const due = kernel.running.size < MAX_RUNNING ? nextDueMs(kernel) : undefined;
-  if (due !== undefined) times.push(due);
-  const deltas = kernel.sql.one<{ ended: number | null }>(
-    "SELECT min(completed_ms) AS ended FROM invocation WHERE deltas = 1",
-  );
-  if (deltas?.ended != null) times.push(deltas.ended + DELTA_RETENTION_MS);
+  if (due !== null && kernel.running.size < MAX_RUNNING) times.push(due);
+  if (ended !== null) times.push(ended + DELTA_RETENTION_MS);
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** Has the control plane something to acknowledge? */
+export function hasOutbox(kernel: Kernel): boolean {
+  return ahead(kernel).owed === 1;
 }
 
 /**
@@ -35,9 +57,4 @@ export function alarmDueMs(kernel: Kernel, nowMs: number): number | undefined {
  */
 export function safeAlarmMs(dueMs: number, nowMs: number, scheduledMs: number): number {
   return Math.max(Math.ceil(dueMs), nowMs + 1, scheduledMs + 1);
-}
-
-/** Entries the control plane has not acknowledged. */
-export function hasOutbox(kernel: Kernel): boolean {
-  return kernel.sql.one("SELECT 1 FROM outbox LIMIT 1") !== undefined;
 }

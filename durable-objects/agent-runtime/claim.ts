@@ -46,15 +46,6 @@ export function dueInvocations(kernel: Kernel, nowMs: number, limit: number): st
     .map((row) => row.id);
 }
 
-/** When the next accepted invocation is due, or undefined. */
-export function nextDueMs(kernel: Kernel): number | undefined {
-  const row = kernel.sql.one<{ due: number | null }>(
-    `SELECT min(due_ms) AS due FROM invocation
-     WHERE completed_ms IS NULL AND status = 'accepted'`,
-  );
-  return row?.due ?? undefined;
-}
-
 /** A claim to carry, or the terminal row of one that was not worth another attempt. */
 export type Taken =
   | { readonly claim: Claim; readonly ended?: never }

@@ -1,11 +1,7 @@
-import type {
-  Invocation,
-  InvocationEvent,
-  InvocationStatus,
-  Step,
-} from "../../core/invocations/contract.ts";
+import type { Invocation, InvocationStatus } from "../../core/invocations/contract.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Refusal } from "../../core/problem.ts";
+import type { Text } from "./text.ts";
 
 /** Whose object this is; every call carries it and the object refuses any other (G7). */
 export type Owner = {
@@ -38,25 +34,19 @@ export type Call = {
   readonly redrivenFrom?: string;
 };
 
-export type Accepted = {
-  readonly ok: true;
-  readonly invocation: Invocation;
-  /** The key was known: this is the earlier invocation. */
-  readonly replayed: boolean;
-};
-
-/** The same for a caller that only passes it on: the invocation is JSON text already. */
+/** An invocation for a caller that passes it on. */
 export type Answered = {
   readonly ok: true;
   readonly id: string;
   readonly status: InvocationStatus;
+  /** The key was known: this is the earlier invocation. */
   readonly replayed: boolean;
-  /** An `Invocation`: text crosses RPC at a fraction of what its fields would cost. */
-  readonly body: string;
+  /** An `Invocation` as JSON: it crosses RPC at a fraction of what its fields would cost. */
+  readonly body: Text;
 };
 
-export type Found = { readonly ok: true; readonly invocation: Invocation };
-export type FoundSteps = { readonly ok: true; readonly steps: readonly Step[] };
+/** `body`: an `Invocation`, or a page of `Step`, as JSON. */
+export type Found = { readonly ok: true; readonly body: Text };
 export type FoundEvents = { readonly ok: true; readonly events: ReadableStream<Uint8Array> };
 /** A stream from the first event on. */
 export type Streaming = FoundEvents & {
@@ -95,12 +85,12 @@ export type AgentRuntimeRpc = {
   /** The same, answering with the event stream as SSE bytes from the first event on. */
   stream(call: Call): Promise<Streaming | Refusal>;
   get(owner: Owner, invocationId: string): Promise<Found | Refusal>;
-  steps(owner: Owner, invocationId: string): Promise<FoundSteps | Refusal>;
+  steps(owner: Owner, invocationId: string): Promise<Found | Refusal>;
   /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */
   events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal>;
   cancel(owner: Owner, invocationId: string): Promise<Found | Refusal>;
   /** A new invocation from a terminal one's input (`redriven_from`), same session. */
-  retry(owner: Owner, invocationId: string, call: Omit<Call, "input">): Promise<Accepted | Refusal>;
+  retry(owner: Owner, invocationId: string, call: Omit<Call, "input">): Promise<Answered | Refusal>;
   /** Store a release without making it live; idempotent by generation. */
   install(release: Release): Promise<Acknowledged | Refusal>;
   /** An `llm` agent is healthy when its spec resolves and its providers' keys open. */
@@ -109,5 +99,3 @@ export type AgentRuntimeRpc = {
   ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
   acknowledge(owner: Owner, outboxIds: readonly number[]): Promise<Acknowledged | Refusal>;
 };
-
-export type { InvocationEvent };

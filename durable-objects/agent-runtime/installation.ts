@@ -4,22 +4,22 @@ import { priceOf } from "../../core/models/cost.ts";
 import { loadRelease } from "../../core/releases/store.ts";
 import type { Owner } from "./contract.ts";
 import { platformOf } from "./settings.ts";
-import type { Sql } from "./sql.ts";
+import type { Meta } from "./meta.ts";
 
 /** Whose object this is: whoever first installed a release in it, for good (G7). */
 export class Ownership {
-  readonly #sql: Sql;
+  readonly #meta: Meta;
   #owner: Owner | undefined;
 
-  constructor(sql: Sql) {
-    this.#sql = sql;
+  constructor(meta: Meta) {
+    this.#meta = meta;
   }
 
   /** The owner, or undefined while there is none. */
   get owner(): Owner | undefined {
     if (this.#owner) return this.#owner;
-    const row = this.#sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'owner'");
-    if (row) this.#owner = JSON.parse(row.value) as Owner;
+    const text = this.#meta.get("owner");
+    if (text !== undefined) this.#owner = JSON.parse(text) as Owner;
     return this.#owner;
   }
 
@@ -39,7 +39,7 @@ export class Ownership {
     if (this.owner) return this.holds(claimed);
     const { tenantId, agentId, environment, replica } = claimed;
     const owner = { tenantId, agentId, environment, replica };
-    this.#sql.run("INSERT INTO meta VALUES ('owner', ?)", JSON.stringify(owner));
+    this.#meta.set("owner", JSON.stringify(owner));
     this.#owner = owner;
     return true;
   }

@@ -58,6 +58,11 @@ export function findByKey(sql: Sql, principal: string, key: string): InvocationR
 /** What the release adds to a row to make the wire form. */
 export type Naming = { readonly agent: string; readonly environment: string };
 
+/** The row with nothing in the columns that may be large. */
+export function withoutContent<Row extends object>(row: Row) {
+  return { ...row, input: '=""', output: null };
+}
+
 /** The wire form of an invocation. */
 export function onWire(sql: Sql, row: InvocationRow, naming: Naming): Invocation {
   return {

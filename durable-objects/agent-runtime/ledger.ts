@@ -1,5 +1,5 @@
 import type { LedgerEntry, UsageRecord } from "./contract.ts";
-import { onWire, type InvocationRow, type Naming } from "./invocations.ts";
+import { onWire, withoutContent, type InvocationRow, type Naming } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
 import type { StepRow } from "./steps.ts";
 
@@ -26,7 +26,7 @@ export function ledgerPage(
   );
   const usage = usageOf(kernel, limit);
   return rows.map((row) => {
-    const slim = { ...row, metadata: null, input: '=""', output: null };
+    const slim = withoutContent({ ...row, metadata: null });
     const {
       input: _i,
       output: _o,

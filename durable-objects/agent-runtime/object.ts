@@ -5,14 +5,12 @@ import { admit } from "./accept.ts";
 import { ChatRoom, refusal } from "./chat-room.ts";
 import { grantOf } from "./socket-grant.ts";
 import type {
-  Accepted,
   Acknowledged,
   Answered,
   AgentRuntimeRpc,
   Call,
   Found,
   FoundEvents,
-  FoundSteps,
   Streaming,
   LedgerPage,
   Owner,
@@ -22,6 +20,7 @@ import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
 import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
+import { Meta } from "./meta.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
 import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
@@ -32,6 +31,7 @@ import { Sql } from "./sql.ts";
 import { listSteps, stepOnWire } from "./steps.ts";
 import { eventStream } from "./stream.ts";
 import { migrate } from "./tables.ts";
+import { textOf, type Text } from "./text.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import { terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
@@ -69,13 +69,14 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const { environment, benchCounters, faultPoints } = configOf(env);
     const local = environment === "local";
     const sql = new Sql(ctx.storage, benchCounters);
-    this.#ownership = new Ownership(sql);
-    migrate(sql); // synchronous: nothing is delivered before it returns
+    const meta = new Meta(sql);
+    migrate(sql, meta); // synchronous: nothing is delivered before it returns
+    this.#ownership = new Ownership(meta);
     const deadlines = new Deadlines();
     this.faults = new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints);
     this.#kernel = {
       sql,
-      releases: new Releases(sql, (release) => ready(release, env)),
+      releases: new Releases(sql, meta, (release) => ready(release, env)),
       feed: new Feed(deadlines),
       deadlines,
       faults: this.faults,
@@ -110,8 +111,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
     const row = (await accepted.ended) ?? this.#row(id);
-    const body = JSON.stringify(this.#onWire(row, call.owner));
-    return { ok: true, id, status: row.status, replayed, body };
+    return { ok: true, id, status: row.status, replayed, body: this.#body(row, call.owner) };
   }
 
   async stream(call: Call): Promise<Streaming | Refusal> {
@@ -123,14 +123,15 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   async get(owner: Owner, invocationId: string): Promise<Found | Refusal> {
     const found = await this.#find(owner, invocationId);
-    return found.ok ? { ok: true, invocation: this.#onWire(found.row, owner) } : found;
+    return found.ok ? { ok: true, body: this.#body(found.row, owner) } : found;
   }
 
-  async steps(owner: Owner, invocationId: string): Promise<FoundSteps | Refusal> {
+  async steps(owner: Owner, invocationId: string): Promise<Found | Refusal> {
     const found = await this.#find(owner, invocationId);
     if (!found.ok) return found;
     const { sql } = this.#kernel;
-    return { ok: true, steps: listSteps(sql, invocationId).map((row) => stepOnWire(sql, row)) };
+    const data = listSteps(sql, invocationId).map((row) => stepOnWire(sql, row));
+    return { ok: true, body: textOf(JSON.stringify({ data, next_cursor: null })) };
   }
 
   async events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal> {
@@ -146,19 +147,19 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (row.status !== "cancelled" && terminal(row.status)) {
       return refuse("conflict", `the invocation has ${row.status} already`);
     }
-    if (row.status === "cancelled") return { ok: true, invocation: this.#onWire(row, owner) };
+    if (row.status === "cancelled") return { ok: true, body: this.#body(row, owner) };
     const ended = this.#kernel.sql.transaction(() => cancelRow(this.#kernel, row, Date.now()));
     this.#kernel.faults.at("after-cancel");
     this.#kernel.running.get(invocationId)?.stop?.abort(new Error("cancelled"));
     this.#runner.finished(invocationId, ended);
-    return { ok: true, invocation: this.#onWire(ended, owner) };
+    return { ok: true, body: this.#body(ended, owner) };
   }
 
   async retry(
     owner: Owner,
     invocationId: string,
     call: Omit<Call, "input">,
-  ): Promise<Accepted | Refusal> {
+  ): Promise<Answered | Refusal> {
     const found = await this.#find(owner, invocationId);
     if (!found.ok) return found;
     const { row } = found;
@@ -168,7 +169,8 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const accepted = await this.#accept({ ...call, ...again, input: JSON.stringify(input) });
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    return { ok: true, invocation: this.#onWire(this.#row(id), owner), replayed };
+    const made = this.#row(id);
+    return { ok: true, id, status: made.status, replayed, body: this.#body(made, owner) };
   }
 
   async install(release: Release): Promise<Acknowledged | Refusal> {
@@ -283,6 +285,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const row = findInvocation(this.#kernel.sql, id);
     if (!row) throw new Error("an accepted invocation has no row");
     return row;
+  }
+
+  #body(row: InvocationRow, owner: Owner): Text {
+    return textOf(JSON.stringify(this.#onWire(row, owner)));
   }
 
   #onWire(row: InvocationRow, owner: Owner) {

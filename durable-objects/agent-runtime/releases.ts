@@ -3,6 +3,7 @@ import type { Release } from "../../core/deployments/release.ts";
 import type { Model, Price } from "../../core/models/contract.ts";
 import type { Refusal } from "../../core/problem.ts";
 import type { Tool, ToolOffer } from "../../core/tools/contract.ts";
+import type { Meta } from "./meta.ts";
 import type { Sql } from "./sql.ts";
 
 /** A release made ready to run: parsed once, its models and tools built when first used. */
@@ -22,12 +23,14 @@ export type Installed = {
 /** Releases by generation: the newest is live for new invocations, older ones finish theirs. */
 export class Releases {
   readonly #sql: Sql;
+  readonly #meta: Meta;
   readonly #ready: (release: Release) => Installed;
   readonly #cache = new Map<number, Installed>();
   #live: number | undefined;
 
-  constructor(sql: Sql, ready: (release: Release) => Installed) {
+  constructor(sql: Sql, meta: Meta, ready: (release: Release) => Installed) {
     this.#sql = sql;
+    this.#meta = meta;
     this.#ready = ready;
   }
 
@@ -66,16 +69,14 @@ export class Releases {
   }
 
   #lastLive(): number {
-    this.#live ??= Number(
-      this.#sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'live'")?.value ?? 0,
-    );
+    this.#live ??= Number(this.#meta.get("live") ?? 0);
     return this.#live;
   }
 
   /** A new generation is live: forget older releases that no open invocation needs. */
   #remember(generation: number): void {
     this.#live = generation;
-    this.#sql.run("INSERT OR REPLACE INTO meta VALUES ('live', ?)", String(generation));
+    this.#meta.set("live", String(generation));
     this.#sql.run(
       `DELETE FROM release WHERE generation < ? AND generation NOT IN
          (SELECT generation FROM invocation WHERE completed_ms IS NULL)`,

@@ -1,3 +1,4 @@
+import type { Meta } from "./meta.ts";
 import type { Sql } from "./sql.ts";
 
 /**
@@ -120,15 +121,11 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /** Bring the schema up to date; synchronous, so nothing is delivered before it is done. */
-export function migrate(sql: Sql): void {
-  sql.run(
-    "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-  );
-  const row = sql.one<{ value: string }>("SELECT value FROM meta WHERE key = 'schema'");
-  const version = Number(row?.value ?? 0);
+export function migrate(sql: Sql, meta: Meta): void {
+  const version = Number(meta.get("schema") ?? 0);
   if (version === MIGRATIONS.length) return;
   sql.transaction(() => {
     for (const statements of MIGRATIONS.slice(version)) sql.run(statements);
-    sql.run("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", String(MIGRATIONS.length));
   });
+  meta.set("schema", String(MIGRATIONS.length));
 }

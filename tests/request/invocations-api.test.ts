@@ -143,7 +143,9 @@ describe("the ledger", () => {
     const list = (query: string) =>
       acme.json<{ data: Invocation[] }>(`/v1/invocations?${query}`, 200).then(({ data }) => data);
     expect(await list(`session=${session_id}`)).toMatchObject([{ id }]);
-    expect((await list("agent=support&limit=1"))[0]).toMatchObject({ id });
+    // Two of one millisecond have no order: the newest is one of the first two.
+    expect(await list("agent=support&limit=1")).toHaveLength(1);
+    expect((await list("agent=support&limit=2")).map((row) => row.id)).toContain(id);
     expect(await list("status=failed")).toEqual([]);
     expect(await list("since=2999-01-01T00:00:00Z")).toEqual([]);
     for (const query of ["status=odd", "limit=0", "limit=101", "since=yesterday"]) {

@@ -10,8 +10,10 @@ import {
   Step,
 } from "../../core/invocations/contract.ts";
 import { listInvocations } from "../../core/invocations/store.ts";
+import { wholeNumber } from "../../core/page.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
+import type { Text } from "../../durable-objects/agent-runtime/text.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { fingerprintOf, idempotencyKeyOf, replays } from "../edge/idempotency.ts";
 import { traceparentOf } from "../edge/request-id.ts";
@@ -22,7 +24,7 @@ import { ById, pageSchema } from "./parameters.ts";
 import { found, homeOf } from "./runtime.ts";
 
 /** Sequence number of an event: how far a reader has got. */
-const Sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const Sequence = wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const EVENT_STREAM = {
   "content-type": "text/event-stream",
@@ -50,8 +52,7 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
-      const { invocation } = found(await runtime.get(owner, id));
-      return c.json(invocation);
+      return json(found(await runtime.get(owner, id)).body);
     },
   )
   .get(
@@ -62,15 +63,14 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
-      const { steps } = found(await runtime.steps(owner, id));
-      return c.json({ data: steps, next_cursor: null });
+      return json(found(await runtime.steps(owner, id)).body);
     },
   )
   .get(
     "/:id/events",
     may("invocations:read", "Follow an invocation's events"),
     takes("param", ById),
-    takes("query", z.object({ after: Sequence.optional() })),
+    takes("query", z.strictObject({ after: Sequence.optional() })),
     takes("header", z.object({ "last-event-id": Sequence.optional() })),
     answers(200, null, "Events after the named one, until the last.", "text/event-stream"),
     async (c) => {
@@ -90,8 +90,7 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
-      const { invocation } = found(await runtime.cancel(owner, id));
-      return c.json(invocation);
+      return json(found(await runtime.cancel(owner, id)).body);
     },
   )
   .post(
@@ -103,12 +102,20 @@ export const invocations = newRoutes()
       const { id } = c.req.valid("param");
       const home = await homeOf(c, id);
       const call = await retryCall(c.get("arrival"), c.get("principal"), home.owner, id);
-      const { invocation, replayed } = found(await home.runtime.retry(home.owner, id, call));
-      const headers = replayed ? { "idempotency-replayed": "true" } : {};
-      const location = `/v1/invocations/${invocation.id}`;
-      return c.json(invocation, 202, { ...headers, location });
+      const made = found(await home.runtime.retry(home.owner, id, call));
+      const headers: Record<string, string> = { location: `/v1/invocations/${made.id}` };
+      if (made.replayed) headers["idempotency-replayed"] = "true";
+      return json(made.body, 202, headers);
     },
   );
+
+/** JSON that the object has written already. */
+function json(body: Text, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(body, {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+  });
+}
 
 /** The call that repeats `id`, with the generation that is live now. */
 async function retryCall(

@@ -56,5 +56,7 @@ async function drainLedger({ platform, runtimeOf }: LedgerJob, owner: Owner): Pr
     await upsertLedger(scope, entries);
     const ids = entries.map(({ outboxId }) => outboxId);
     Problem.unwrap(await runtime.acknowledge(owner, ids));
+    // What ended meanwhile has a wake-up of its own.
+    if (entries.length < PAGE) return;
   }
 }
