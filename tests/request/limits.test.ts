@@ -61,9 +61,11 @@ describe("requests a minute", () => {
     expect(await agent.ask("second", { key: "second" })).toMatchObject({ status: "succeeded" });
   });
 
-  it("of 0 admit nothing", async () => {
+  it("of 0 admit nothing, and no wait is told: it would not help", async () => {
     const agent = await liveAgent(acme, "shut", { limits: { requests_per_minute: 0 } });
-    expect((await agent.send("hello")).status).toBe(429);
+    const refused = await agent.send("hello");
+    expect(refused.status).toBe(429);
+    expect(refused.headers.has("retry-after")).toBe(false);
   });
 
   it("A2: leave nothing due when they refuse", async () => {
@@ -294,5 +296,19 @@ describe("large content", () => {
       .map(({ data }) => data["text"]);
     expect(words.join("") === whole).toBe(true);
     expect(events.at(-2)?.data["text"] === whole).toBe(true);
+  });
+
+  it("what is larger than one call within the platform may be is answered, and read again", async () => {
+    const agent = await liveAgent(acme, "endless");
+    // One character outside Latin-1 doubles the whole on its way.
+    const done = await agent.ask(`[[huge-9]]${"€".repeat(1_000_000)}`, { prefer: "wait=60" });
+    expect(done.status).toBe("succeeded");
+    expect(done.output?.text.length).toBe(9 * 1024 * 1024);
+    expect((await agent.get(done.id)).output?.text.length).toBe(9 * 1024 * 1024);
+    expect((await agent.steps(done.id)).map(({ state }) => state)).toEqual(["done"]);
+    const events = await agent.events(done.id, 0);
+    expect(events.at(-1)?.data).toMatchObject({
+      invocation: { id: done.id, status: "succeeded", input: null, output: null },
+    });
   });
 });
