@@ -1,9 +1,22 @@
 import { z } from "zod";
 import { Problem } from "./problem.ts";
 
+/**
+ * A whole number as text has it: decimal digits and nothing else, neither sign nor space, hex nor
+ * exponent. The documents call it an integer with its bounds.
+ */
+export function wholeNumber({ min, max }: { readonly min: number; readonly max: number }) {
+  return z.preprocess(
+    (text) => (typeof text === "string" && DIGITS.test(text) ? Number(text) : text),
+    z.number({ error: "expected a whole number in digits" }).int().min(min).max(max),
+  );
+}
+
+const DIGITS = /^\d{1,16}$/;
+
 /** Query of every list: `?limit=` 1..100 (default 25) and an opaque `?cursor=`. */
-export const PageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(25),
+export const PageQuery = z.strictObject({
+  limit: wholeNumber({ min: 1, max: 100 }).default(25),
   cursor: z.string().max(256).optional(),
 });
 export type PageQuery = z.infer<typeof PageQuery>;

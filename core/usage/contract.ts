@@ -50,7 +50,7 @@ const Filter = {
 export const UsageListQuery = PageQuery.extend(Filter);
 export type UsageListQuery = z.infer<typeof UsageListQuery>;
 
-export const UsageTotalsQuery = z.object({
+export const UsageTotalsQuery = z.strictObject({
   agent: Filter.agent,
   since: Filter.since,
   until: Filter.until,

@@ -188,11 +188,22 @@ describe.each(named(withParam))("%s", (_name, route) => {
 });
 
 describe.each(named(routes.filter(({ query }) => query !== undefined)))("%s", (_name, route) => {
+  it("G14: refuses a query field it does not know, by its name", async () => {
+    const path = `${pathOf(route)}?no_such_field=1`;
+    const body = route.json === undefined ? {} : { body: '{"input":"x"}' };
+    const { status, code, pointers } = await refusal(await send(route, { ...body, path }));
+    expect([status, code]).toEqual([422, "invalid"]);
+    expect(pointers?.map(({ pointer }) => pointer)).toContain("no_such_field");
+  });
+
   it("G14: refuses an odd query by name", async () => {
     for (const query of [
       "limit=0",
       "limit=101",
       "limit=x",
+      "limit=0x5",
+      "limit=1e1",
+      "limit=%205",
       "limit=1&limit=2",
       "limit=%00",
       "cursor=%00",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { IdOrSlug } from "../../core/names.ts";
+import { wholeNumber } from "../../core/page.ts";
 
 /** An id as it comes. Its exact form is the store's business: a miss is a miss. */
 export const Id = z.string().min(1).max(80);
@@ -11,7 +12,7 @@ export const ById = z.object({ id: Id });
 export const ByIdOrSlug = z.object({ id: IdOrSlug });
 
 export const ByVersion = ByIdOrSlug.extend({
-  number: z.coerce.number().int().min(1).max(1_000_000_000),
+  number: wholeNumber({ min: 1, max: 1_000_000_000 }),
 });
 
 /**
