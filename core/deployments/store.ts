@@ -33,6 +33,9 @@ import type {
 import { changed, eventRows, eventsOf, one, pointerAt, transition } from "./store-transitions.ts";
 import { agentEnvironment, deployment, type deploymentEvent } from "./table.ts";
 
+/** When to ask again for what is not live: about as long as a deployment takes. */
+const NOT_DEPLOYED_MS = 5000;
+
 /**
  * Ask for a version to be made live. The caller sends the message at once; cron sends it again
  * until the consumer has acknowledged (S2).
@@ -318,7 +321,9 @@ export async function findLiveAgent(
   if (row === undefined) return undefined;
   const { generation, version, replicas, tag, ...rest } = row;
   if (generation === null || version === null || replicas === null || tag === null) {
-    throw new Problem("not_deployed", "no version is live in this environment");
+    throw new Problem("not_deployed", "no version is live in this environment", {
+      retryAfterMs: NOT_DEPLOYED_MS,
+    });
   }
   return { ...rest, environment, generation, version, replicas, tag };
 }

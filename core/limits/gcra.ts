@@ -8,15 +8,16 @@
  * @param tatUs      Stored theoretical arrival time, epoch µs; 0 for a subject never seen.
  * @param perMinute  Whole requests per minute; 0 refuses all.
  * @param nowMs      Epoch ms. Earlier than before (a clock step) counts as no time passed.
- * @returns          The value to store, and 0 or the whole ms until the next request can pass.
+ * @returns          The value to store, and 0 or the whole ms until the next request can pass;
+ *                   undefined when waiting never helps.
  * @source           ITU-T I.371 (GCRA, virtual scheduling).
  */
 export function gcra(
   tatUs: number,
   perMinute: number,
   nowMs: number,
-): { readonly tatUs: number; readonly retryAfterMs: number } {
-  if (perMinute === 0) return { tatUs, retryAfterMs: 60_000 };
+): { readonly tatUs: number; readonly retryAfterMs: number | undefined } {
+  if (perMinute === 0) return { tatUs, retryAfterMs: undefined };
   const intervalUs = Math.floor(60_000_000 / perMinute);
   const toleranceUs = intervalUs * (perMinute - 1);
   const nowUs = nowMs * 1000;

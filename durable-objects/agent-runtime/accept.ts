@@ -129,10 +129,9 @@ function takeRate(kernel: Kernel, installed: Installed, nowMs: number): Rate {
   if (perMinute === undefined) return { ok: true, take: () => {} };
   const row = kernel.sql.one<{ tat_us: number }>("SELECT tat_us FROM rate WHERE subject = 'agent'");
   const { tatUs, retryAfterMs } = gcra(row?.tat_us ?? 0, perMinute, nowMs);
-  if (retryAfterMs > 0) {
-    return refuse("rate_limited", `the agent admits ${perMinute} requests a minute`, {
-      retryAfterMs,
-    });
+  if (retryAfterMs !== 0) {
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return refuse("rate_limited", `the agent admits ${perMinute} requests a minute`, wait);
   }
   return {
     ok: true,
