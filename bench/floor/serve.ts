@@ -60,6 +60,7 @@ const miniflare = new Miniflare(
         modules: [{ type: "ESModule", path: bundle }],
         durableObjects: { FLOOR: { className: "Floor", useSQLite: true } },
         bindings: { MODEL_URL: options.modelUrl },
+        serviceBindings: { NETWORK: { network: { allow: ["public", "private"], deny: [] } } },
         unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         stripCfConnectingIp: false,
       },

@@ -7,6 +7,8 @@ import { DurableObject } from "cloudflare:workers";
 
 type FloorEnv = {
   readonly FLOOR: DurableObjectNamespace<Floor>;
+  /** The network as the product reaches an allowed pair: faster here than the global `fetch`. */
+  readonly NETWORK: Fetcher;
   /** `http://127.0.0.1:PORT/v1` */
   readonly MODEL_URL: string;
 };
@@ -53,7 +55,7 @@ export class Floor extends DurableObject<FloorEnv> {
   }
 
   async #complete(input: string, model: string, stream: boolean): Promise<Response> {
-    return fetch(`${this.env.MODEL_URL}/chat/completions`, {
+    return this.env.NETWORK.fetch(`${this.env.MODEL_URL}/chat/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ model, messages: [{ role: "user", content: input }], stream }),
