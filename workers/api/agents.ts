@@ -4,6 +4,7 @@ import { createAgent, deleteAgent, listAgents, patchAgent } from "../../core/age
 import { PageQuery } from "../../core/page.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+import { forgetLiveAgentsOf } from "../serve/live-agents.ts";
 import { demandEveryEnvironment, demandWholeTenant, reachAgent } from "./narrowing.ts";
 import { AtRevision, ByIdOrSlug, etag, pageSchema } from "./parameters.ts";
 
@@ -55,7 +56,9 @@ export const agents = newRoutes()
       demandEveryEnvironment(c.get("principal"));
       const { "if-match": revision } = c.req.valid("header");
       const patch = c.req.valid("json");
-      const agent = await patchAgent(c.get("scope"), id, revision, patch, c.get("nowMs"));
+      const scope = c.get("scope");
+      const agent = await patchAgent(scope, id, revision, patch, c.get("nowMs"));
+      forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       return c.json(agent, 200, etag(agent.revision));
     },
   )
@@ -69,7 +72,9 @@ export const agents = newRoutes()
       const { id } = await reachAgent(c, c.req.valid("param").id);
       demandEveryEnvironment(c.get("principal"));
       const { "if-match": revision } = c.req.valid("header");
-      await deleteAgent(c.get("scope"), id, revision, c.get("nowMs"));
+      const scope = c.get("scope");
+      await deleteAgent(scope, id, revision, c.get("nowMs"));
+      forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       return c.body(null, 204);
     },
   );

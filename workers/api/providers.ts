@@ -10,6 +10,7 @@ import {
 import { PageQuery } from "../../core/page.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+import { forgetLiveAgentsOf } from "../serve/live-agents.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { AtRevision, ById, etag, pageSchema } from "./parameters.ts";
 import { demandReachable, providerSealer } from "./outside.ts";
@@ -26,7 +27,9 @@ export const providers = newRoutes()
       const wanted = c.req.valid("json");
       demandReachable(c.get("config"), "/base_url", wanted.base_url);
       const seal = providerSealer(c.get("config"));
-      const provider = await createProvider(c.get("scope"), wanted, seal, c.get("nowMs"));
+      const scope = c.get("scope");
+      const provider = await createProvider(scope, wanted, seal, c.get("nowMs"));
+      forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       const location = `/v1/providers/${provider.id}`;
       return c.json(provider, 201, { ...etag(provider.revision), location });
     },
@@ -64,6 +67,7 @@ export const providers = newRoutes()
       const seal = providerSealer(c.get("config"));
       const scope = c.get("scope");
       const provider = await patchProvider(scope, id, revision, patch, seal, c.get("nowMs"));
+      forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       return c.json(provider, 200, etag(provider.revision));
     },
   )
@@ -77,7 +81,9 @@ export const providers = newRoutes()
       demandWholeTenant(c.get("principal"));
       const { id } = c.req.valid("param");
       const { "if-match": revision } = c.req.valid("header");
-      await deleteProvider(c.get("scope"), id, revision, c.get("nowMs"));
+      const scope = c.get("scope");
+      await deleteProvider(scope, id, revision, c.get("nowMs"));
+      forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       return c.body(null, 204);
     },
   );

@@ -81,6 +81,18 @@ it("a read that was under way when its key was forgotten is not kept", async () 
   expect(cache.size).toBe(0);
 });
 
+it("forgets all keys of a prefix and no other, reads under way included", async () => {
+  const cache = new ReadCache<Row>(5000, 10);
+  for (const key of ["a 1", "a 2", "ab 1"]) await cache.get(key, 1000, async () => ({ n: 1 }));
+  const { open, read } = slowReads();
+  const old = cache.get("a 3", 1000, read);
+  cache.forgetAll("a ");
+  open[0]?.end({ n: 1 });
+  expect(await old).toEqual({ n: 1 });
+  expect(cache.size).toBe(1);
+  expect(cache.get("ab 1", 1000, async () => undefined)).toEqual({ n: 1 });
+});
+
 it("an overtaken read does not replace what a later one found", async () => {
   const cache = new ReadCache<Row>(5000, 10);
   const { open, read } = slowReads();

@@ -54,6 +54,13 @@ export class ReadCache<V extends object> {
     this.#flights.delete(key);
   }
 
+  /** The same for every key that begins with `prefix`; goes over all of them. */
+  forgetAll(prefix: string): void {
+    for (const kept of [this.#entries, this.#flights]) {
+      for (const key of kept.keys()) if (key.startsWith(prefix)) kept.delete(key);
+    }
+  }
+
   get size(): number {
     return this.#entries.size;
   }

@@ -20,6 +20,8 @@ let world: World;
 /** Statements sent to D1 by the Worker under `warm`. */
 let queries: number;
 let warm: Env;
+/** What a change names in `If-Match`. */
+let revision: number;
 
 beforeEach(async () => {
   vi.useRealTimers();
@@ -27,6 +29,7 @@ beforeEach(async () => {
   const agent = await newAgent(world.acme, "support");
   await deploy(world.acme, agent.id);
   queries = 0;
+  revision = 1;
   // An isolate of its own, as far as the edge can tell: it keeps what it read for five seconds.
   warm = { ...env, CREDENTIAL_CACHE_MS: "5000", DB: counted(env.DB) };
 });
@@ -41,10 +44,16 @@ function counted(db: D1Database): D1Database {
   });
 }
 
-function ask(path: string, as: string, json?: unknown): Promise<Response> {
+function ask(
+  path: string,
+  as: string,
+  json?: unknown,
+  method = json === undefined ? "GET" : "POST",
+): Promise<Response> {
   const headers = new Headers({ host: "acme.localhost", authorization: `Bearer ${as}` });
   if (json !== undefined) headers.set("content-type", "application/json");
-  const init = json === undefined ? {} : { method: "POST", body: JSON.stringify(json) };
+  if (method !== "GET" && method !== "POST") headers.set("if-match", `"${revision}"`);
+  const init = { method, ...(json === undefined ? {} : { body: JSON.stringify(json) }) };
   const request = new Request(`http://acme.localhost${path}`, { ...init, headers });
   return app.fetch(request, warm, createExecutionContext());
 }
@@ -79,6 +88,44 @@ it("a malformed key and a host that is nobody's cost no look-up at all", async (
     expect((await ask("/v1/users/me", as)).status).toBe(401);
   }
   expect(queries).toBe(0);
+});
+
+const invoked = async (slug: string) => {
+  const answer = await ask(`/a/${slug}/invoke`, world.acme.key, { input: "Where is the office?" });
+  await answer.text();
+  return answer.status;
+};
+
+it.each([
+  ["renamed", "PATCH", { slug: "other" }],
+  ["deleted", "DELETE", undefined],
+])("an agent that was %s here has lost its address at once", async (_what, method, json) => {
+  expect(await invoked("support")).toBe(200);
+  const changed = await ask("/v1/agents/support", world.acme.key, json, method);
+  expect(changed.ok).toBe(true);
+  await changed.text();
+  expect(await invoked("support")).toBe(404);
+});
+
+it("what changed of a provider here is looked up by the next invocation", async () => {
+  const base_url = `http://127.0.0.1:${env.TEST_MODEL_PORT}/v1`;
+  const provider = { slug: "own", kind: "openai", base_url };
+  let path = "/v1/providers";
+  for (const [method, json] of [
+    ["POST", provider],
+    ["PATCH", { api_key: "sk-other" }],
+    ["DELETE", undefined],
+  ] as const) {
+    expect(await invoked("support")).toBe(200);
+    const changed = await ask(path, world.acme.key, json, method);
+    expect([method, changed.ok]).toEqual([method, true]);
+    await changed.text();
+    revision = method === "PATCH" ? 2 : 1;
+    path = changed.headers.get("location") ?? path;
+    queries = 0;
+    expect(await invoked("support")).toBe(200);
+    expect([method, queries]).toEqual([method, 1]);
+  }
 });
 
 it("G10: a key revoked elsewhere is believed for at most five seconds", async () => {

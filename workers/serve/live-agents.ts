@@ -46,6 +46,11 @@ export function forgetLiveAgent(
   }
 }
 
+/** The tenant's agents, or what they run with, changed: this isolate looks them all up anew. */
+export function forgetLiveAgentsOf(services: Services, tenantId: string): void {
+  cacheOf(services).forgetAll(keysOf(tenantId));
+}
+
 export type Swapped = {
   readonly tenantId: string;
   readonly agentId: string;
@@ -72,7 +77,12 @@ function cacheOf(services: Services): ReadCache<LiveAgent> {
 
 /** Slugs and ids hold no space; the tenant's id comes first so that no key crosses tenants. */
 function keyOf(tenantId: string, environment: string, name: string): string {
-  return `${tenantId} ${environment} ${name}`;
+  return `${keysOf(tenantId)}${environment} ${name}`;
+}
+
+/** What all keys of a tenant begin with. */
+function keysOf(tenantId: string): string {
+  return `${tenantId} `;
 }
 
 /** That an agent is there and not live is for those alone who may know of it. */
