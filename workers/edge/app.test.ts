@@ -68,6 +68,19 @@ describe("a page of another origin", () => {
     expect(answer.headers.has("access-control-allow-credentials")).toBe(false);
   });
 
+  it("reads the headers that we send, and is promised no other", async () => {
+    const answer = await world.acme.ask("/v1/agents", { headers: { origin } });
+    const exposed = answer.headers.get("access-control-expose-headers")?.split(", ");
+    expect(exposed).toEqual([
+      "etag",
+      "idempotency-replayed",
+      "location",
+      "retry-after",
+      "www-authenticate",
+      "x-request-id",
+    ]);
+  });
+
   it("reads refusals too, those before the tenant is known included", async () => {
     for (const answer of [
       await world.acme.ask("/v1/agents", { as: null, headers: { origin } }),
