@@ -115,7 +115,7 @@ describe("a POST on the control plane with a key", () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({
       code: "bad_request",
-      errors: [{ pointer: "idempotency-key" }],
+      errors: [{ pointer: "Idempotency-Key" }],
     });
     expect(await agents()).toBe(0);
   });

@@ -4,7 +4,7 @@
  * Invocations keep theirs in the agent's object (DECISIONS 16); `replays` serves control-plane
  * POSTs. Only what was done is kept: a refusal gives the key back.
  *
- * @source IETF httpapi draft-07; PROTOCOLS §8
+ * @source IETF httpapi draft-07
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
@@ -38,7 +38,7 @@ export function idempotencyKeyOf(headers: Headers): string | undefined {
   const key = quoted ?? given;
   if (KEY.test(key) && (quoted !== undefined || !key.includes('"'))) return key;
   throw new Problem("bad_request", "the idempotency key is malformed", {
-    errors: [{ pointer: "idempotency-key", detail: "1 to 255 visible ASCII characters" }],
+    errors: [{ pointer: "Idempotency-Key", detail: "1 to 255 visible ASCII characters" }],
   });
 }
 
