@@ -24,7 +24,7 @@ const BUNDLE: Bundle = {
   assets: join(ROOT, "web", "console", "dist"),
 };
 
-/** Offline and quiet, as TRAPS has it. */
+/** Offline and quiet. */
 export const WRANGLER_ENV = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",

@@ -7,7 +7,7 @@ export const REPLAY_MS = 24 * 3_600_000;
  */
 export const CLAIM_MS = 120_000;
 
-/** What a request is told apart by (PROTOCOLS §8); the tenant comes from the scope. */
+/** What a request is told apart by; the tenant comes from the scope. */
 export type IdempotencySubject = {
   /** `Principal.id`. */
   readonly principal: string;

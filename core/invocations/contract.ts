@@ -126,7 +126,7 @@ export const Step = z.object({
 });
 export type Step = z.infer<typeof Step>;
 
-/** Closed set of event names on the stream (API.md). */
+/** Closed set of event names on the stream (docs/vocabulary.md). */
 export const EventName = z.enum([
   "invocation.accepted",
   "run.started",

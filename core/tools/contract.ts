@@ -53,7 +53,7 @@ export type ToolResult = { readonly content: string; readonly isError: boolean }
  */
 export type Tool = {
   readonly offer: ToolOffer;
-  /** May be called again with the same key after a crash (DESIGN §5). */
+  /** May be called again with the same key after a crash (R4). */
   readonly idempotent: boolean;
   call(
     args: unknown,

@@ -7,7 +7,7 @@ import {
   problemDocument,
 } from "../../core/problem.ts";
 
-/** Names that clients of the first platforms look for (API.md, F42). */
+/** Names that clients of the first platforms look for (docs/errors.md, F42). */
 const LEGACY_CODES: Partial<Record<ProblemCode, string>> = {
   unauthenticated: "AUTH_ERROR",
   invalid_token: "INVALID_TOKEN",
