@@ -7,6 +7,7 @@ import type { ChildProcess } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { AT_START, EVERY_MINUTE } from "../workers/jobs/cron.ts";
 import { build, ROOT, run, WRANGLER_ENV } from "./build.ts";
 import { provisionDemo } from "./demo.ts";
 import { exchangeWith } from "./exchange.ts";
@@ -64,6 +65,7 @@ endWith(async () => {
 });
 
 await ready();
+void scheduled(AT_START);
 setInterval(() => void scheduled(), CRON_MS);
 const demo = await provisionDemo({
   port: Number(PORT),
@@ -79,8 +81,9 @@ async function ready(): Promise<void> {
 }
 
 /** wrangler does not call it by itself here. A failure is wrangler's to show. */
-async function scheduled(): Promise<void> {
-  await exchangeWith(Number(PORT))(baseDomain, "/cdn-cgi/local/scheduled").catch(() => {});
+async function scheduled(cron = EVERY_MINUTE): Promise<void> {
+  const path = `/cdn-cgi/local/scheduled?${new URLSearchParams({ cron })}`;
+  await exchangeWith(Number(PORT))(baseDomain, path).catch(() => {});
 }
 
 function start(tool: string, args: readonly string[]): ChildProcess {

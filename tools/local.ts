@@ -3,7 +3,8 @@
  *
  * L1  One folder holds all state; one server at a time holds it.
  * L2  Whatever ends this process, a kill -9 included, ends workerd (tools/workerd.sh).
- * L3  `scheduled` is called at start and every minute: cron does not fire by itself here.
+ * L3  `scheduled` is called at start and every minute: cron does not fire by itself here. The queue
+ *     is empty at start, so that first call sends all that is owed again.
  * L4  Requests go straight to workerd; this process is not in their way.
  */
 import { createServer } from "node:net";
@@ -13,6 +14,7 @@ import { join, resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { parseConfig } from "../core/config.ts";
 import type { ServerConfig } from "../core/config.ts";
+import { AT_START, EVERY_MINUTE } from "../workers/jobs/cron.ts";
 import { build, ROOT } from "./build.ts";
 import type { Bundle } from "./build.ts";
 import { DATABASE, localWorkers, WORKER } from "./local-workers.ts";
@@ -138,18 +140,18 @@ function running(
   },
 ): Local {
   const workerdPid = Number(readFileSync(server.pidFile, "utf8"));
-  const runScheduled = async (): Promise<void> => {
+  const runScheduled = async (cron = EVERY_MINUTE): Promise<void> => {
     const worker = await miniflare.getWorker(WORKER);
-    await worker.scheduled({ cron: "* * * * *", scheduledTime: new Date() });
+    await worker.scheduled({ cron, scheduledTime: new Date() });
   };
   let stopped: Promise<void> | undefined;
-  const beat = (): void => {
-    runScheduled().catch((error: unknown) => {
+  const beat = (cron?: string): void => {
+    runScheduled(cron).catch((error: unknown) => {
       if (stopped === undefined) server.log(`error: scheduled: ${String(error)}`);
     });
   };
-  beat(); // L3
-  const timer = setInterval(beat, CRON_MS);
+  beat(AT_START); // L3
+  const timer = setInterval(() => beat(), CRON_MS);
   const stop = (): Promise<void> => {
     clearInterval(timer);
     stopped ??= miniflare.dispose().finally(() => releaseState(server.stateDir));
@@ -160,7 +162,15 @@ function running(
     return done;
   };
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, port: server.port, vars: server.vars, workerdPid, stop, kill, runScheduled };
+  return {
+    url,
+    port: server.port,
+    vars: server.vars,
+    workerdPid,
+    stop,
+    kill,
+    runScheduled: () => runScheduled(),
+  };
 }
 
 /** Miniflare's own words, to one sink instead of the console. */

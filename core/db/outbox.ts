@@ -40,22 +40,26 @@ export const RESEND_MS = 30_000;
  * Take up to `limit` messages that are due, oldest first, and put each off by `RESEND_MS`.
  *
  * Claiming and counting are one statement, so of two crons at once one gets a row.
+ *
+ * @param all  Also what is not due yet: every message but those written or taken at `nowMs`.
  */
 export async function dueOutbox(
   platform: PlatformScope,
   nowMs: number,
   limit: number,
+  all = false,
 ): Promise<readonly DeploymentMessage[]> {
+  const dueByMs = all ? nowMs + RESEND_MS - 1 : nowMs;
   const due = platform.db
     .select({ id: outbox.id })
     .from(outbox)
-    .where(lte(outbox.dueAtMs, nowMs))
+    .where(lte(outbox.dueAtMs, dueByMs))
     .orderBy(asc(outbox.dueAtMs))
     .limit(limit);
   const rows = await platform.db
     .update(outbox)
     .set({ attempts: sql`${outbox.attempts} + 1`, dueAtMs: nowMs + RESEND_MS })
-    .where(and(inArray(outbox.id, due), lte(outbox.dueAtMs, nowMs)))
+    .where(and(inArray(outbox.id, due), lte(outbox.dueAtMs, dueByMs)))
     .returning();
   return rows
     .toSorted((a, b) => a.createdAtMs - b.createdAtMs)

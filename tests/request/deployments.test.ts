@@ -14,7 +14,8 @@ import {
   type DeploymentStage,
   consumeDeployments,
 } from "../../workers/jobs/deployments.ts";
-import { resendDeployments } from "../../workers/jobs/sweep.ts";
+import { AT_START, EVERY_MINUTE } from "../../workers/jobs/cron.ts";
+import { resendDeployments, sweep } from "../../workers/jobs/sweep.ts";
 import { type TestTenant, deliver, deploy, newAgent, newKey, newWorld } from "../fixtures/world.ts";
 
 type Deployment = {
@@ -46,6 +47,14 @@ describe("a deployment", { timeout: 30_000 }, () => {
     const listed = await acme.json<{ data: Deployment[] }>(path, 200);
     expect(listed.data.map(({ id }) => id)).toEqual([second.id, location.split("/").at(-1)]);
     expect(await acme.json(`${path}/${second.id}`, 200)).toEqual(second);
+  });
+
+  it("that nobody asked for yet is 503, with when to ask again", async () => {
+    await newAgent(acme, "not-yet");
+    const answer = await acme.ask("/a/not-yet/invoke", { json: { input: "Hello" } });
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect(await answer.json()).toMatchObject({ code: "not_deployed" });
   });
 
   it("tells what it cannot deploy, by its place, and makes nothing", async () => {
@@ -128,12 +137,7 @@ describe("a deployment's message", { timeout: 30_000 }, () => {
   it("is sent again by the sweep until it is acknowledged", async () => {
     const { id } = await queued("lost");
     const sent: unknown[] = [];
-    const queue = {
-      sendBatch: async (batch: Iterable<{ body: unknown }>) => {
-        for (const { body } of batch) sent.push(body);
-        return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
-      },
-    };
+    const queue = queueInto(sent);
     const { platform } = servicesOf(env);
     const later = Date.now() + 60_000;
     await resendDeployments(platform, queue, later);
@@ -142,6 +146,22 @@ describe("a deployment's message", { timeout: 30_000 }, () => {
     await deliver("berth-deployments", sent);
     expect(await acme.json(`/v1/deployments/${id}`, 200)).toMatchObject({ status: "live" });
     expect(await resendDeployments(platform, queue, later + 3_600_000)).toBe(0);
+  });
+
+  it("accepted just before a local server died is sent again at its start, due or not, once", async () => {
+    const { id } = await queued("cut-off");
+    const sent: unknown[] = [];
+    const DEPLOYMENTS = queueInto(sent);
+    const swept = (cron: string) => sweep({ cron }, { ...env, DEPLOYMENTS });
+    await swept(EVERY_MINUTE);
+    expect(sent).toEqual([]);
+    await swept(AT_START);
+    expect(sent).toMatchObject([{ deploymentId: id, tenantId: acme.id }]);
+    await swept(EVERY_MINUTE);
+    expect(sent).toHaveLength(1);
+    await deliver("berth-deployments", sent);
+    await swept(AT_START);
+    expect(sent).toHaveLength(1);
   });
 
   it("that is no message of ours, or about nothing, is dropped", async () => {
@@ -223,6 +243,15 @@ describe("a deployment's message", { timeout: 30_000 }, () => {
     expect(await acme.json(`/v1/deployments/${second.id}`, 200)).toMatchObject({ status: "live" });
   });
 });
+
+/** A queue that only keeps what it is sent. */
+function queueInto(sent: unknown[]): Queue {
+  const sendBatch = async (batch: Iterable<{ body: unknown }>) => {
+    for (const { body } of batch) sent.push(body);
+    return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+  };
+  return { ...env.DEPLOYMENTS, sendBatch };
+}
 
 type Queued = {
   readonly message: DeploymentMessage;

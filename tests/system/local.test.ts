@@ -133,9 +133,9 @@ describe("the server's start", () => {
     expect(applied).not.toEqual([]);
   });
 
-  it("calls what cron would call", async () => {
+  it("calls what cron would call, and says that it is the start's call", async () => {
     const platform = await start();
-    await expect.poll(async () => ask(platform, "/scheduled")).toBe(1);
+    await expect.poll(async () => ask(platform, "/scheduled")).toEqual(["@start"]);
   });
 
   it("serves static files beside the Worker", async () => {

@@ -14,6 +14,7 @@ import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime
 import { runtimeOf } from "../api/runtime.ts";
 import { servicesOf } from "../edge/services.ts";
 import { logFault } from "./batch.ts";
+import { AT_START } from "./cron.ts";
 
 /** Messages at once; `sendBatch` takes no more. */
 const BATCH = 100;
@@ -22,12 +23,12 @@ const KNOCKS = 500;
 /** First characters of tags: each minute one of them has its turn, so each object every 32. */
 const TAG_STARTS = "0123456789abcdefghjkmnpqrstvwxyz";
 
-export async function sweep(_event: unknown, env: Env): Promise<void> {
+export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: Env): Promise<void> {
   const { platform } = servicesOf(env);
   const nowMs = Date.now();
   // First what somebody waits for. Each by itself: a fault of one must not keep the others.
   await each([
-    () => resendDeployments(platform, env.DEPLOYMENTS, nowMs),
+    () => resendDeployments(platform, env.DEPLOYMENTS, nowMs, cron === AT_START),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
     () => deleteExpiredConsoleSessions(platform, nowMs),
     () => deleteExpiredAnswers(platform, nowMs),
@@ -35,15 +36,20 @@ export async function sweep(_event: unknown, env: Env): Promise<void> {
   ]);
 }
 
-/** Send every deployment message again that is due and not acknowledged. Returns how many. */
+/**
+ * Send every deployment message again that is due and not acknowledged. Returns how many.
+ *
+ * @param all  Those that are not due as well: what they were sent to is gone.
+ */
 export async function resendDeployments(
   platform: PlatformScope,
   queue: Pick<Queue, "sendBatch">,
   nowMs: number,
+  all = false,
 ): Promise<number> {
   let sent = 0;
   for (;;) {
-    const due = await dueOutbox(platform, nowMs, BATCH);
+    const due = await dueOutbox(platform, nowMs, BATCH, all);
     if (due.length > 0) await queue.sendBatch(due.map((body) => ({ body })));
     sent += due.length;
     if (due.length < BATCH) return sent;
