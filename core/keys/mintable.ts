@@ -12,15 +12,14 @@ export type WantedKey = {
  * What `principal` may not give away: a key mints only a subset of itself (DECISIONS 25).
  *
  * A narrowed principal must name its own narrowing: leaving it out asks for more than it has. The
- * platform mints for tenants, but never its own scope.
+ * platform mints for tenants, but never its own scopes.
  *
  * @returns  The places of the wish that go too far; empty when it may be minted.
  */
 export function mintable(principal: Principal, wanted: WantedKey): readonly ProblemPlace[] {
   const held = new Set(principal.kind === "platform" ? TENANT_SCOPES : principal.scopes);
-  held.delete("tenants:provision");
   const faults: ProblemPlace[] = wanted.scopes.flatMap((scope, index) =>
-    held.has(scope) ? [] : [{ pointer: `/scopes/${index}`, detail: "a scope you do not hold" }],
+    held.has(scope) && TENANT_SCOPES.includes(scope) ? [] : [{ pointer: `/scopes/${index}`, detail: "a scope you do not hold" }],
   );
   if (principal.agentId !== undefined && wanted.agentId !== principal.agentId) {
     faults.push({ pointer: "/agent", detail: "your own key is narrowed to another agent" });

@@ -1,6 +1,6 @@
 /**
  * Every permission there is, `noun:verb`. Routes declare one; credentials hold a subset.
- * `tenants:provision` belongs to the platform alone.
+ * `tenants:…` belong to the platform alone.
  */
 export const SCOPES = [
   "tenants:provision",
@@ -22,7 +22,7 @@ export const SCOPES = [
 export type Scope = (typeof SCOPES)[number];
 
 /** What the first key of a tenant holds: everything inside the tenant. */
-export const TENANT_SCOPES = SCOPES.filter((scope) => scope !== "tenants:provision");
+export const TENANT_SCOPES = SCOPES.filter((scope) => !scope.startsWith("tenants:"));
 
 /** Whoever a request acts as. `id` is what idempotency, sessions and audit are scoped to. */
 export type Principal = {

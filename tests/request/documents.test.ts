@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { templated } from "../../core/openapi/document.ts";
-import { SCOPES } from "../../core/principals/contract.ts";
+import { SCOPES, TENANT_SCOPES } from "../../core/principals/contract.ts";
 import { app } from "../../workers/app.ts";
 import { type TestTenant, askPlatform, newWorld } from "../fixtures/world.ts";
 
@@ -36,6 +36,12 @@ describe("routes, document and scopes", () => {
       return !known || summary === "" || answers.length === 0;
     });
     expect(lacking.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+  });
+
+  it("every scope a tenant can hold opens something at its host, but the reserved one", () => {
+    const opened = app.routes().flatMap(({ host, scope }) => (host === "tenant" ? [scope] : []));
+    const idle = TENANT_SCOPES.filter((scope) => !opened.includes(scope));
+    expect(idle).toEqual(["sessions:read"]);
   });
 
   it("the document says of each route what the route says of itself, and of no other", async () => {
