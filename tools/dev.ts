@@ -82,7 +82,7 @@ async function ready(): Promise<void> {
 
 /** wrangler does not call it by itself here. A failure is wrangler's to show. */
 async function scheduled(cron = EVERY_MINUTE): Promise<void> {
-  const path = `/cdn-cgi/local/scheduled?${new URLSearchParams({ cron })}`;
+  const path = `/cdn-cgi/local/scheduled?cron=${encodeURIComponent(cron)}`;
   await exchangeWith(Number(PORT))(baseDomain, path).catch(() => {});
 }
 

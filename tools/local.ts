@@ -19,7 +19,7 @@ import { build, ROOT } from "./build.ts";
 import type { Bundle } from "./build.ts";
 import { DATABASE, localWorkers, WORKER } from "./local-workers.ts";
 import { hasCode } from "./lock.ts";
-import { migrate } from "./migrate.ts";
+import { isStamped, migrate, putStamp } from "./migrate.ts";
 import { keptKeys } from "./settings.ts";
 import type { Vars } from "./settings.ts";
 import { holdState, openState, releaseState } from "./state.ts";
@@ -118,9 +118,11 @@ async function start(server: {
   );
   try {
     await miniflare.ready;
-    if (database) {
+    const stamp = join(stateDir, "migrated.json");
+    if (database && !(await isStamped(stamp, MIGRATIONS))) {
       const db = await miniflare.getD1Database(DATABASE, WORKER);
       for (const name of await migrate(db, MIGRATIONS)) log(`migrated: ${name}`);
+      await putStamp(stamp, MIGRATIONS);
     }
   } catch (error) {
     await miniflare.dispose();
