@@ -19,7 +19,9 @@ export type WantedKey = {
 export function mintable(principal: Principal, wanted: WantedKey): readonly ProblemPlace[] {
   const held = new Set(principal.kind === "platform" ? TENANT_SCOPES : principal.scopes);
   const faults: ProblemPlace[] = wanted.scopes.flatMap((scope, index) =>
-    held.has(scope) && TENANT_SCOPES.includes(scope) ? [] : [{ pointer: `/scopes/${index}`, detail: "a scope you do not hold" }],
+    held.has(scope) && TENANT_SCOPES.includes(scope)
+      ? []
+      : [{ pointer: `/scopes/${index}`, detail: "a scope you do not hold" }],
   );
   if (principal.agentId !== undefined && wanted.agentId !== principal.agentId) {
     faults.push({ pointer: "/agent", detail: "your own key is narrowed to another agent" });
