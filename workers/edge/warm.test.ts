@@ -4,7 +4,7 @@
  */
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parseKey } from "../../core/keys/format.ts";
 import {
   deploy,
@@ -23,8 +23,12 @@ let warm: Env;
 /** What a change names in `If-Match`. */
 let revision: number;
 
-beforeEach(async () => {
+// The files that come after this one share its isolate, and its clock.
+afterEach(() => {
   vi.useRealTimers();
+});
+
+beforeEach(async () => {
   world = await newWorld();
   const agent = await newAgent(world.acme, "support");
   await deploy(world.acme, agent.id);
