@@ -10,8 +10,12 @@ import { type PlatformScope, tenantScope } from "../../core/db/scope.ts";
 import { upsertLedger } from "../../core/invocations/store.ts";
 import { isId } from "../../core/ids.ts";
 import { Problem } from "../../core/problem.ts";
-import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
-import { type Batch, putOff } from "./batch.ts";
+import type {
+  AgentRuntimeRpc,
+  LedgerEntry,
+  Owner,
+} from "../../durable-objects/agent-runtime/contract.ts";
+import { type Batch, type Message, putOff } from "./batch.ts";
 
 /** Rows asked of an object at once. */
 const PAGE = 100;
@@ -28,35 +32,91 @@ export type LedgerJob = {
   readonly runtimeOf: (owner: Owner) => Pick<AgentRuntimeRpc, "ledger" | "acknowledge">;
 };
 
-/** Identical wake-ups of a batch are one visit; each is acknowledged after it. */
+/** Objects asked side by side: their pages become one write for each tenant. */
+const WAVE = 50;
+
+type Visit = { readonly owner: Owner; readonly messages: readonly Message[] };
+type Owed = Visit & { readonly entries: readonly LedgerEntry[] };
+
+/**
+ * Identical wake-ups of a batch are one visit. The visits of a wave share their write, because a
+ * batch of the store costs far more than a row in it; a fault of one visit puts off its own
+ * messages, a fault of a tenant's write those of the tenant.
+ */
 export async function consumeLedger(batch: Batch, job: LedgerJob): Promise<void> {
-  const visits = Map.groupBy(batch.messages, ({ body }) => JSON.stringify(body));
-  for (const messages of visits.values()) {
-    try {
-      const wakeUp = LedgerWakeUp.safeParse(messages[0]?.body);
-      if (wakeUp.success) await drainLedger(job, wakeUp.data);
-      for (const message of messages) message.ack();
-    } catch (error) {
-      for (const message of messages) putOff(message, error);
+  const visits = visitsOf(batch);
+  for (let at = 0; at < visits.length; at += WAVE) {
+    await settleWave(visits.slice(at, at + WAVE), job);
+  }
+}
+
+function visitsOf(batch: Batch): Visit[] {
+  const same = Map.groupBy(batch.messages, ({ body }) => JSON.stringify(body));
+  return [...same.values()].flatMap((messages): Visit[] => {
+    const wakeUp = LedgerWakeUp.safeParse(messages[0]?.body);
+    if (wakeUp.success) return [{ owner: wakeUp.data, messages }];
+    for (const message of messages) message.ack(); // not ours: nothing to visit
+    return [];
+  });
+}
+
+/** Page, write, acknowledge, until nobody of the wave has a full page left. */
+async function settleWave(visits: readonly Visit[], job: LedgerJob): Promise<void> {
+  let left = visits;
+  while (left.length > 0) {
+    const owed = await inParallel(left, (visit) => pageOf(visit, job));
+    const written = await inParallel(
+      [...Map.groupBy(owed, ({ owner }) => owner.tenantId).values()],
+      (mine) => writeTenant(mine, job),
+    );
+    const done = await inParallel(written.flat(), (visit) => acknowledge(visit, job));
+    // What ended meanwhile has a wake-up of its own.
+    left = done.filter(({ entries }) => entries.length === PAGE);
+    for (const { messages, entries } of done) {
+      if (entries.length < PAGE) for (const message of messages) message.ack();
     }
   }
 }
 
-/** Carry over everything one object owes. */
-async function drainLedger({ platform, runtimeOf }: LedgerJob, owner: Owner): Promise<void> {
-  const scope = tenantScope(platform, owner.tenantId);
-  const runtime = runtimeOf(owner);
-  let last = -1;
-  for (;;) {
-    const { entries } = Problem.unwrap(await runtime.ledger(owner, PAGE));
-    const [first] = entries;
-    if (first === undefined) return;
-    if (first.outboxId <= last) throw new Error("the object keeps what was acknowledged");
-    last = first.outboxId;
-    await upsertLedger(scope, entries);
-    const ids = entries.map(({ outboxId }) => outboxId);
-    Problem.unwrap(await runtime.acknowledge(owner, ids));
-    // What ended meanwhile has a wake-up of its own.
-    if (entries.length < PAGE) return;
+async function pageOf(visit: Visit, { runtimeOf }: LedgerJob): Promise<Owed> {
+  const { entries } = await putOffIf([visit], async () =>
+    Problem.unwrap(await runtimeOf(visit.owner).ledger(visit.owner, PAGE)),
+  );
+  return { ...visit, entries };
+}
+
+async function writeTenant(
+  owed: readonly Owed[],
+  { platform }: LedgerJob,
+): Promise<readonly Owed[]> {
+  const entries = owed.flatMap((visit) => visit.entries);
+  const tenantId = owed[0]?.owner.tenantId;
+  if (entries.length === 0 || tenantId === undefined) return owed;
+  await putOffIf(owed, () => upsertLedger(tenantScope(platform, tenantId), entries));
+  return owed;
+}
+
+async function acknowledge(visit: Owed, { runtimeOf }: LedgerJob): Promise<Owed> {
+  const ids = visit.entries.map(({ outboxId }) => outboxId);
+  if (ids.length === 0) return visit;
+  await putOffIf([visit], async () =>
+    Problem.unwrap(await runtimeOf(visit.owner).acknowledge(visit.owner, ids)),
+  );
+  return visit;
+}
+
+/** Their messages come again later, and the error ends this part of the work. */
+async function putOffIf<T>(visits: readonly Visit[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    for (const { messages } of visits) for (const message of messages) putOff(message, error);
+    throw error;
   }
+}
+
+/** What succeeded; what failed has been put off already. */
+async function inParallel<A, B>(items: readonly A[], work: (item: A) => Promise<B>): Promise<B[]> {
+  const outcomes = await Promise.allSettled(items.map(work));
+  return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
 }
