@@ -55,7 +55,7 @@ export type Claim = {
   readonly first?: ModelRequest;
 };
 
-/** A5, fenced by attempt (A3): may this claim still write? */
+/** A3: may this attempt still write? */
 export function current(kernel: Kernel, claim: Claim): boolean {
   return kernel.running.get(claim.id)?.attempt === claim.attempt;
 }

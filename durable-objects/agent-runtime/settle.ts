@@ -1,3 +1,4 @@
+import { rfc3339 } from "../../core/clock.ts";
 import type { InvocationStatus, Output } from "../../core/invocations/contract.ts";
 import type { ModelMessage } from "../../core/models/contract.ts";
 import type { ProblemData } from "../../core/problem.ts";
@@ -89,10 +90,7 @@ export function retryLater(
     claim.attempt,
   );
   if (!postponed) return;
-  const waiting: Fact = [
-    "invocation.waiting",
-    { reason: "retry", due_at: new Date(dueMs).toISOString() },
-  ];
+  const waiting: Fact = ["invocation.waiting", { reason: "retry", due_at: rfc3339(dueMs) }];
   appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
 }
 

@@ -8,7 +8,7 @@ import {
   type Naming,
 } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
-import { pieces } from "./text.ts";
+import { pieces, streamOf } from "./text.ts";
 
 /** Comments that keep an idle stream's connection open. */
 const HEARTBEAT_MS = 15_000;
@@ -30,18 +30,7 @@ export function eventStream(
   after: number,
   naming: () => Naming,
 ): ReadableStream<Uint8Array> {
-  const log = follow(kernel, invocationId, after, naming);
-  return new ReadableStream({
-    type: "bytes",
-    async pull(controller: ReadableByteStreamController) {
-      const next = await log.next();
-      if (next.done) controller.close();
-      else controller.enqueue(next.value);
-    },
-    async cancel() {
-      await log.return();
-    },
-  });
+  return streamOf(follow(kernel, invocationId, after, naming));
 }
 
 async function* follow(

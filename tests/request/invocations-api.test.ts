@@ -137,6 +137,27 @@ describe("the ledger", () => {
     expect(data.filter((row) => row.id === id)).toHaveLength(1);
   });
 
+  it("of an object that does not answer holds up no other of its batch", async () => {
+    const { id } = await ask();
+    const there = { tenantId: acme.id, agentId, environment: "prod", replica: 0 };
+    const gone = { ...there, environment: "nowhere" };
+    const outcomes: string[] = [];
+    const messages = [gone, there].map((body) => ({
+      body,
+      attempts: 1,
+      ack: () => void outcomes.push(`${body.environment} ack`),
+      retry: () => void outcomes.push(`${body.environment} retry`),
+    }));
+    const job = {
+      platform: servicesOf(env).platform,
+      runtimeOf: (to: Owner) => runtimeOf(env, to),
+    };
+    await consumeLedger({ queue: "berth-ledger", messages }, job);
+    expect(outcomes.toSorted()).toEqual(["nowhere retry", "prod ack"]);
+    const { data } = await acme.json<{ data: Invocation[] }>("/v1/invocations?limit=100", 200);
+    expect(data.filter((row) => row.id === id)).toHaveLength(1);
+  });
+
   it("is filtered by agent, status, session and time, and refuses what it does not know", async () => {
     const { id, session_id } = await ask();
     await tellLedger();
