@@ -31,6 +31,18 @@ export const PREFIXES = {
   request: "req",
   event: "evt",
   audit: "aud",
+  checkpoint: "chk",
+  role: "rol",
+  assignment: "asg",
+  client: "cli",
+  clientSecret: "cls",
+  project: "prj",
+  invitation: "ivt",
+  refresh: "rft",
+  issuer: "iss",
+  secret: "sec",
+  dataKey: "dky",
+  transfer: "xfr",
 } as const;
 
 export type IdNoun = keyof typeof PREFIXES;

@@ -7,6 +7,7 @@
  * policy on every table.
  */
 import { SQL, getTableName } from "drizzle-orm";
+import type { Step } from "./difference.ts";
 import {
   SQLiteAsyncDialect,
   type SQLiteColumn,
@@ -20,31 +21,50 @@ export const APP_ROLE = "berth_app";
 /** Between statements, for drivers that take one at a time. To SQL it is a comment. */
 export const BREAKPOINT = "--> statement-breakpoint";
 
-export function sqliteSchema(tables: readonly SQLiteTable[]): readonly string[] {
-  return tables.flatMap((table) => [
-    `${createTable(table, { text: "text", integer: "integer" })} STRICT`,
-    ...createIndexes(table),
-  ]);
+export function sqliteSteps(steps: readonly Step[]): readonly string[] {
+  const types = { text: "text", integer: "integer" };
+  return steps.flatMap((step) =>
+    step.kind === "table"
+      ? [`${createTable(step.table, types)} STRICT`, ...createIndexes(step.table)]
+      : altered(step, types),
+  );
 }
 
 /** `"C"` orders text by its bytes, as SQLite does: a page is cut alike on both. */
 const PG_TYPES = { text: 'text COLLATE "C"', integer: "bigint" };
 
-export function postgresSchema(
-  tables: readonly SQLiteTable[],
+/** @param first  Of an empty database, which has no role of ours yet. */
+export function postgresSteps(
+  steps: readonly Step[],
   tenantTable: SQLiteTable,
+  first: boolean,
 ): readonly string[] {
-  return [
+  const role = [
     createRole(),
     `GRANT USAGE ON SCHEMA public TO ${APP_ROLE}`,
     // The connection's own role must be a member to take it with SET LOCAL ROLE.
     `GRANT ${APP_ROLE} TO CURRENT_USER`,
-    ...tables.flatMap((table) => [
-      createTable(table, PG_TYPES),
-      ...createIndexes(table),
-      ...rowSecurity(table, table === tenantTable ? "id" : "tenant_id"),
-    ]),
   ];
+  const statements = steps.flatMap((step) =>
+    step.kind === "table"
+      ? [
+          createTable(step.table, PG_TYPES),
+          ...createIndexes(step.table),
+          ...rowSecurity(step.table, step.table === tenantTable ? "id" : "tenant_id"),
+        ]
+      : altered(step, PG_TYPES),
+  );
+  return first ? [...role, ...statements] : statements;
+}
+
+/** A new column or index of a table that exists. */
+function altered(
+  step: Exclude<Step, { readonly kind: "table" }>,
+  types: Readonly<Record<string, string>>,
+): readonly string[] {
+  if (step.kind === "index") return createIndexes(step.table, (name) => name === step.name);
+  const table = quoted(getTableName(step.table));
+  return [`ALTER TABLE ${table} ADD COLUMN ${columnLine(step.column, types)}`];
 }
 
 /** A migration file's text. */
@@ -54,19 +74,24 @@ export function migration(head: string, statements: readonly string[]): string {
 
 function createTable(table: SQLiteTable, types: Readonly<Record<string, string>>): string {
   const { columns, primaryKeys } = getTableConfig(table);
-  const lines = columns.map((column) => {
-    const type = types[column.getSQLType()];
-    if (type === undefined)
-      throw new Error(`${column.name}: ${column.getSQLType()} is not portable`);
-    return `${quoted(column.name)} ${type}${column.notNull ? " NOT NULL" : ""}`;
-  });
+  const lines = columns.map((column) => columnLine(column, types));
   const key = primaryKeys.at(0)?.columns ?? columns.filter((column) => column.primary);
   lines.push(`PRIMARY KEY (${names(key)})`);
   return `CREATE TABLE ${quoted(getTableName(table))} (\n  ${lines.join(",\n  ")}\n)`;
 }
 
-function createIndexes(table: SQLiteTable): readonly string[] {
-  return getTableConfig(table).indexes.map(({ config }) => {
+function columnLine(column: SQLiteColumn, types: Readonly<Record<string, string>>): string {
+  const type = types[column.getSQLType()];
+  if (type === undefined) throw new Error(`${column.name}: ${column.getSQLType()} is not portable`);
+  return `${quoted(column.name)} ${type}${column.notNull ? " NOT NULL" : ""}`;
+}
+
+function createIndexes(
+  table: SQLiteTable,
+  wanted: (name: string) => boolean = () => true,
+): readonly string[] {
+  const indexes = getTableConfig(table).indexes.filter(({ config }) => wanted(config.name));
+  return indexes.map(({ config }) => {
     const columns = config.columns.map((column) => {
       if (column instanceof SQL) throw new Error(`${config.name}: expressions are not portable`);
       return column;

@@ -1,6 +1,7 @@
 /** Every table of the control plane, in the order migrations make them. */
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { agent, draft } from "../core/agents/table.ts";
+import { audit } from "../core/audit/table.ts";
 import { consoleSession } from "../core/console-sessions/table.ts";
 import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
 import { environment } from "../core/environments/table.ts";
@@ -40,4 +41,5 @@ export const TABLES: readonly SQLiteTable[] = [
   consoleSession,
   ticket,
   idempotency,
+  audit,
 ];

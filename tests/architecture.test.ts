@@ -7,7 +7,8 @@ const product = sources.filter(({ path }) => !isTest(path));
 const core = product.filter(({ path }) => path.startsWith("core/"));
 
 /** Core modules any noun may use. */
-const GROUND = /^core\/(?:(?:problem|ids|clock|page|config|names)\.ts$|(?:db|seal|principals)\/)/;
+const GROUND =
+  /^core\/(?:(?:problem|ids|clock|page|config|names)\.ts$|(?:db|seal|principals|json)\/)/;
 /** What a store is made of: statements, the tables they speak of, and pieces of statements. */
 const STORE = /^core\/[^/]+\/(?:store|table|live)[a-z-]*\.ts$/;
 const CONTRACT = /^core\/[^/]+\/(?:contract|spec|frames)\.ts$/;

@@ -3,17 +3,20 @@ import { DatabaseSync } from "node:sqlite";
 import { PGlite } from "@electric-sql/pglite";
 import { describe, expect, it } from "vitest";
 import { neonMigrations } from "../../migrations/neon.ts";
-import { migration, postgresSchema, sqliteSchema } from "../../migrations/print.ts";
+import { schemaOf, stepsTo } from "../../migrations/difference.ts";
+import { migration, postgresSteps, sqliteSteps } from "../../migrations/print.ts";
 import { TABLES, TENANT_TABLE } from "../../migrations/tables.ts";
 
 /** Compiling Postgres to start it takes seconds on a busy machine. */
 const STARTS_POSTGRES_MS = 60_000;
 
+const FROM_NOTHING = stepsTo(TABLES, schemaOf([]));
+
 describe("migrations", () => {
   it("F159: on a clean D1 come to what the tables say", () => {
     const migrated = sqliteObjects(d1Migrations());
-    expect(migrated.length).toBeGreaterThan(TABLES.length);
-    expect(migrated).toEqual(sqliteObjects([migration("", sqliteSchema(TABLES))]));
+    expect(migrated.columns.length).toBeGreaterThan(TABLES.length);
+    expect(migrated).toEqual(sqliteObjects([migration("", sqliteSteps(FROM_NOTHING))]));
   });
 
   it(
@@ -26,7 +29,7 @@ describe("migrations", () => {
       );
       // Emptied, not made anew: the role is there already, as for a second database of one server.
       await pg.exec("drop schema public cascade; create schema public");
-      const printed = migration("", postgresSchema(TABLES, TENANT_TABLE));
+      const printed = migration("", postgresSteps(FROM_NOTHING, TENANT_TABLE, true));
       expect(migrated.columns.length).toBeGreaterThan(TABLES.length);
       expect(migrated).toEqual(await postgresObjects(pg, [printed]));
       await pg.close();
@@ -43,19 +46,21 @@ function d1Migrations(): readonly string[] {
     .map((name) => readFileSync(`${folder}/${name}`, "utf8"));
 }
 
-/** Names and definitions of what the statements made, without their layout. */
+/** What the statements made, without its layout: a column added later stands where it would. */
 function sqliteObjects(texts: readonly string[]) {
   const db = new DatabaseSync(":memory:");
   for (const text of texts) db.exec(text);
-  return db
-    .prepare("select type, name, tbl_name, sql from sqlite_schema order by type, name")
-    .all()
-    .map(({ type, name, tbl_name: table, sql }) => ({
-      type,
-      name,
-      table,
-      sql: String(sql).replaceAll(/\s+/g, " "),
-    }));
+  const all = (query: string) => db.prepare(query).all();
+  return {
+    columns: all(
+      `select t.name as "table", t.strict, c.name, c.type, c."notnull", c.pk
+       from pragma_table_list t, pragma_table_info(t.name) c where t.schema = 'main'
+       order by t.name, c.cid`,
+    ),
+    indexes: all(
+      "select name, sql from sqlite_schema where type = 'index' and sql is not null order by name",
+    ),
+  };
 }
 
 async function postgresObjects(pg: PGlite, texts: readonly string[]) {

@@ -9,6 +9,7 @@
 import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
 import { isId } from "../ids.ts";
+import type { Actor } from "../principals/contract.ts";
 
 /** One schema and one query language over both engines. Batches are atomic. */
 export type Db = Omit<BaseSQLiteDatabase<"async", unknown>, "transaction" | "query" | "$cache"> & {
@@ -30,6 +31,8 @@ export type PlatformScope = {
 export type TenantScope = {
   readonly db: Db;
   readonly tenantId: string;
+  /** Who acts: every change says so in its audit entry. */
+  readonly by: Actor;
   readonly [made]: "tenant";
 };
 
@@ -47,5 +50,13 @@ export function platformScope(db: Db, forTenant: (tenantId: string) => Db): Plat
  */
 export function tenantScope(platform: PlatformScope, tenantId: string): TenantScope {
   if (!isId("tenant", tenantId)) throw new RangeError("not a tenant id");
-  return { db: platform.forTenant(tenantId), tenantId, [made]: "tenant" };
+  return { db: platform.forTenant(tenantId), tenantId, by: SYSTEM, [made]: "tenant" };
+}
+
+/** What nobody asked for: queues, cron, objects. */
+const SYSTEM: Actor = { kind: "system", id: "system", address: null, requestId: null };
+
+/** The same rows, on behalf of somebody. */
+export function actingAs(scope: TenantScope, by: Actor): TenantScope {
+  return { ...scope, by };
 }

@@ -4,6 +4,7 @@ import { beginBuilding, createDeployment, finishLive } from "../deployments/stor
 import { claimKey } from "../idempotency/store.ts";
 import { newId } from "../ids.ts";
 import { upsertLedger } from "../invocations/store.ts";
+import { createKey } from "../keys/store.ts";
 import { createProvider } from "../providers/store.ts";
 import { buildRelease } from "../releases/store.ts";
 import { createTicket } from "../tickets/store.ts";
@@ -23,6 +24,7 @@ export async function furnishedTenant(platform: PlatformScope) {
   await buildRelease(scope, build, 0, () => undefined, NOON);
   await finishLive(scope, build, NOON);
   await upsertLedger(scope, [ledgerEntry(agent.id)]);
+  await createKey(scope, principalOf(scope), { name: "k", scopes: ["agents:read"] }, NOON);
   await createConsoleSession(scope, key.id, NOON);
   const binding = { agentId: agent.id, environment: "prod", principal: principalOf(scope) };
   await createTicket(scope, binding, NOON);

@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, isNull } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
+import { auditRow, recorded, recordedIfChanged } from "../audit/store-record.ts";
 import { agent } from "../agents/table.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
@@ -28,7 +29,7 @@ export type KeyRow = {
 
 /** A key that is made but not stored yet. */
 export type ForgedKey = {
-  readonly row: typeof key.$inferInsert;
+  readonly row: typeof key.$inferSelect;
   readonly issued: IssuedKey;
 };
 
@@ -52,6 +53,7 @@ export async function forgeKey(
     secretHash: await hashSecret(secret),
     createdAtMs: nowMs,
     revokedAtMs: null,
+    lastChangeId: null,
   };
   return { row, issued: { ...toKey(row), secret: makeKey({ id, secret }) } };
 }
@@ -87,7 +89,13 @@ export async function createKey(
     },
     nowMs,
   );
-  await scope.db.insert(key).values(row);
+  const after = toKey(row);
+  const entry = await auditRow(
+    scope,
+    { action: "key.created", kind: "key", id: row.id, after },
+    nowMs,
+  );
+  await scope.db.batch([scope.db.insert(key).values(row), recorded(scope, entry)]);
   return issued;
 }
 
@@ -121,10 +129,19 @@ export async function getKey(scope: TenantScope, id: string): Promise<Key> {
  * @throws Problem `not_found`
  */
 export async function revokeKey(scope: TenantScope, id: string, nowMs: number): Promise<Key> {
-  await scope.db
-    .update(key)
-    .set({ revokedAtMs: nowMs })
-    .where(and(eq(key.tenantId, scope.tenantId), eq(key.id, id), isNull(key.revokedAtMs)));
+  const before = await getKey(scope, id);
+  if (before.status === "revoked") return before;
+  const after = { ...before, status: "revoked" as const, revoked_at: rfc3339(nowMs) };
+  const fact = { action: "key.revoked", kind: "key", id, before, after };
+  const entry = await auditRow(scope, fact, nowMs);
+  const one = and(eq(key.tenantId, scope.tenantId), eq(key.id, id));
+  await scope.db.batch([
+    scope.db
+      .update(key)
+      .set({ revokedAtMs: nowMs, lastChangeId: entry.id })
+      .where(and(one, isNull(key.revokedAtMs))),
+    recordedIfChanged(scope, entry, key, one),
+  ]);
   return getKey(scope, id);
 }
 

@@ -20,6 +20,8 @@ export const key = sqliteTable(
     createdAtMs: integer("created_at_ms").notNull(),
     expiresAtMs: integer("expires_at_ms"),
     revokedAtMs: integer("revoked_at_ms"),
+    /** The audit entry of the last change; what depends on that change looks for it. */
+    lastChangeId: text("last_change_id"),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),

@@ -5,8 +5,30 @@
 export const SCOPES = [
   "tenants:provision",
   "tenants:read",
+  "tenants:write",
+  "tenants:erase",
+  "tenant:read",
+  "tenant:write",
+  "tenant:export",
+  "tenant:erase",
+  "hostnames:read",
+  "hostnames:write",
+  "members:read",
+  "members:write",
+  "roles:read",
+  "roles:write",
+  "clients:read",
+  "clients:write",
+  "issuers:read",
+  "issuers:write",
   "keys:read",
   "keys:write",
+  "keys:verify",
+  "secrets:read",
+  "secrets:write",
+  "audit:read",
+  "projects:read",
+  "projects:write",
   "agents:read",
   "agents:write",
   "agents:invoke",
@@ -18,11 +40,29 @@ export const SCOPES = [
   "providers:read",
   "providers:write",
   "usage:read",
+  "external-agents:create",
+  "external-agents:read",
+  "external-agents:update",
+  "external-agents:delete",
+  "external-agents:invoke",
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What the first key of a tenant holds: everything inside the tenant. */
 export const TENANT_SCOPES = SCOPES.filter((scope) => !scope.startsWith("tenants:"));
+
+/** What the platform key holds. */
+export const PLATFORM_SCOPES = SCOPES.filter((scope) => scope.startsWith("tenants:"));
+
+/** Who did it and from where, as the audit names it. */
+export type Actor = {
+  readonly kind: Principal["kind"] | "system";
+  /** As `Principal.id`; `system` for what the platform does by itself. */
+  readonly id: string;
+  /** Address of the client, when known. */
+  readonly address: string | null;
+  readonly requestId: string | null;
+};
 
 /** Whoever a request acts as. `id` is what idempotency, sessions and audit are scoped to. */
 export type Principal = {

@@ -1,5 +1,5 @@
 import type { AgentSpec } from "../agents/spec.ts";
-import { canonical } from "./canonical.ts";
+import { canonical } from "../json/canonical.ts";
 
 /** SHA-256 (base64url) of a spec's canonical JSON: what "the same content" means. */
 export async function specHash(spec: AgentSpec): Promise<string> {

@@ -12,7 +12,7 @@ import type { Claim, IdempotencySubject } from "../../core/idempotency/contract.
 import { withoutSecrets } from "../../core/idempotency/secrets.ts";
 import { abandonKey, claimKey, completeKey } from "../../core/idempotency/store.ts";
 import { Problem } from "../../core/problem.ts";
-import { canonical } from "../../core/versions/canonical.ts";
+import { canonical } from "../../core/json/canonical.ts";
 import type { Arrival } from "./arrival.ts";
 import { BODY_LIMIT, keepJson } from "./body.ts";
 import type { EdgeEnv, WithPrincipal } from "./context.ts";

@@ -2,10 +2,12 @@
  * How a route is declared: who may, what it takes, what it answers. The declarations are the
  * middleware itself, so what the documents say is what runs; `routeTable` reads them back.
  */
-import { Hono, type Env as HonoEnv, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type Env as HonoEnv, type MiddlewareHandler } from "hono";
 import type { z } from "zod";
+import { actingAs } from "../../core/db/scope.ts";
 import { holds, type Scope } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
+import { actorOf } from "./actor.ts";
 import { BODY_LIMIT } from "./body.ts";
 import type { AppEnv, EdgeEnv, PlatformEnv, WithPrincipal } from "./context.ts";
 import { principalOf } from "./principal.ts";
@@ -79,6 +81,11 @@ export function may(scope: Scope, summary = ""): MiddlewareHandler<WithPrincipal
     }
     if (!holds(principal, scope)) throw new Problem("forbidden", `the scope ${scope} is needed`);
     c.set("principal", principal);
+    const arrival = c.get("arrival");
+    if (arrival.at === "tenant") {
+      const acting = actingAs(arrival.residence.scope, actorOf(principal, arrival));
+      (c as unknown as Context<AppEnv>).set("scope", acting); // a tenant's route, as just checked
+    }
     await next();
   };
   // Told apart from what it needs, which `newApp` sets for every route, so that a route's context

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AgentSpec } from "../agents/spec.ts";
 import { canonical } from "./canonical.ts";
-import { specHash } from "./hash.ts";
+import { specHash } from "../versions/hash.ts";
 
 describe("canonical JSON", () => {
   it("orders names by UTF-16 code units, as RFC 8785 §3.2.3 shows", () => {
