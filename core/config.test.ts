@@ -79,6 +79,14 @@ describe("what is enough", () => {
     expect(masterKeys.map(({ kid }) => kid)).toEqual(["k2", "k1"]);
   });
 
+  it("F43: for a rotation of the signing key: the first signs, all verify", () => {
+    const old = { ...JWK, kid: "old", d: undefined };
+    const keys = { ...LOCAL, TOKEN_SIGNING_JWK: JSON.stringify({ keys: [JWK, old] }) };
+    const config = parseConfig(keys, "worker");
+    expect(config.tokenSigningJwk?.kid).toBe(JWK.kid);
+    expect(config.tokenKeys.map(({ kid }) => kid)).toEqual([JWK.kid, "old"]);
+  });
+
   it("for issuers outside, each pinned to one algorithm", () => {
     const issuer = {
       issuer: "https://id.example.com",
@@ -103,6 +111,9 @@ describe("a bad value is refused by its name, and its content is not repeated", 
     ["TOKEN_SIGNING_JWK", SECRET],
     ["TOKEN_SIGNING_JWK", JSON.stringify({ ...JWK, d: undefined, secret: SECRET })],
     ["TOKEN_SIGNING_JWK", JSON.stringify({ ...JWK, kty: "RSA", secret: SECRET })],
+    ["TOKEN_SIGNING_JWK", JSON.stringify({ keys: [], secret: SECRET })],
+    ["TOKEN_SIGNING_JWK", JSON.stringify({ keys: [{ ...JWK, d: undefined }], [SECRET]: 1 })],
+    ["TOKEN_SIGNING_JWK", JSON.stringify({ keys: [JWK, JWK] })],
     ["TOKEN_ISSUERS", `{${SECRET}`],
     ["TOKEN_ISSUERS", JSON.stringify([{ issuer: SECRET }])],
     ["CONTROL_PLANE", SECRET],

@@ -7,6 +7,7 @@
  * in the state folder.
  */
 import { z } from "zod";
+import { DEFAULT_TIERS, Tiers } from "./tiers/contract.ts";
 
 /** A sealing key; the first configured one seals, all of them open. */
 export type MasterKey = { readonly kid: string; readonly key: Uint8Array<ArrayBuffer> };
@@ -33,8 +34,12 @@ export type SharedConfig = {
   readonly benchCounters: boolean;
   /** Providers every tenant's agents may name; a tenant's own of the same slug goes first. */
   readonly modelProviders: readonly ModelProvider[];
+  readonly tiers: Tiers;
   readonly tokenIssuers: readonly TokenIssuer[];
+  /** Signs our own tokens: the first of `tokenKeys`. */
   readonly tokenSigningJwk: SigningJwk | undefined;
+  /** Every key our own tokens are verified with; all of them are published. */
+  readonly tokenKeys: readonly TokenJwk[];
 };
 
 export type Config = SharedConfig & {
@@ -103,25 +108,45 @@ const TokenIssuers = z
   .max(32)
   .refine((all) => new Set(all.map(({ issuer }) => issuer)).size === all.length);
 
+const TokenKid = z.string().min(1).max(128);
+const Ed25519Jwk = z.looseObject({
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string().min(1),
+  kid: TokenKid,
+});
+const P256Jwk = z.looseObject({
+  kty: z.literal("EC"),
+  crv: z.literal("P-256"),
+  x: z.string().min(1),
+  y: z.string().min(1),
+  kid: TokenKid,
+});
+
 /** The private key our own tokens are signed with: Ed25519 or P-256. */
 const SigningJwk = z.union([
-  z.looseObject({
-    kty: z.literal("OKP"),
-    crv: z.literal("Ed25519"),
-    x: z.string().min(1),
-    d: z.string().min(1),
-    kid: z.string().min(1).max(128),
-  }),
-  z.looseObject({
-    kty: z.literal("EC"),
-    crv: z.literal("P-256"),
-    x: z.string().min(1),
-    y: z.string().min(1),
-    d: z.string().min(1),
-    kid: z.string().min(1).max(128),
-  }),
+  Ed25519Jwk.extend({ d: z.string().min(1) }),
+  P256Jwk.extend({ d: z.string().min(1) }),
 ]);
 export type SigningJwk = z.infer<typeof SigningJwk>;
+
+/** A key that verifies; whether it has a private half is of no matter. */
+const TokenJwk = z.union([Ed25519Jwk, P256Jwk]);
+export type TokenJwk = z.infer<typeof TokenJwk>;
+
+/**
+ * One key, or `{"keys": […]}` while a rotation lasts: the first signs, all of them verify and are
+ * published. A key that signs later stands behind it already; one that signed before stays until
+ * its last token has expired, with its private half or without.
+ */
+const TokenKeys = z.union([
+  SigningJwk.transform((key) => ({ signing: key, all: [key] })),
+  z
+    .strictObject({ keys: z.tuple([SigningJwk], TokenJwk) })
+    .refine(({ keys }) => keys.length <= 5)
+    .refine(({ keys }) => new Set(keys.map(({ kid }) => kid)).size === keys.length)
+    .transform(({ keys }) => ({ signing: keys[0], all: [...keys] })),
+]);
 
 /** Names that never leave the machine. @source RFC 6761 §6.3 */
 const LOOPBACK = /(?:^|\.)localhost$/;
@@ -173,6 +198,7 @@ function parseShared(read: Reader): SharedConfig {
   const authority = read.text("BASE_DOMAIN", z.string().regex(AUTHORITY), true) ?? "";
   const baseDomain = authority.split(":", 1)[0] ?? "";
   const controlPlane = read.text("CONTROL_PLANE", z.enum(["d1", "neon"]), false) ?? "d1";
+  const tokenKeys = read.json("TOKEN_SIGNING_JWK", TokenKeys, production);
   const shared: SharedConfig = {
     environment,
     baseDomain,
@@ -185,8 +211,10 @@ function parseShared(read: Reader): SharedConfig {
     faultPoints: read.list("FAULT_POINTS", FAULT_POINT),
     benchCounters: read.text("BENCH_COUNTERS", z.literal("1"), false) === "1",
     modelProviders: read.json("MODEL_PROVIDERS", ModelProviders, false) ?? [],
+    tiers: read.json("TIERS", Tiers, false) ?? DEFAULT_TIERS,
     tokenIssuers: read.json("TOKEN_ISSUERS", TokenIssuers, false) ?? [],
-    tokenSigningJwk: read.json("TOKEN_SIGNING_JWK", SigningJwk, production),
+    tokenSigningJwk: tokenKeys?.signing,
+    tokenKeys: tokenKeys?.all ?? [],
   };
   if (production) refuseLocalOnly(read, shared);
   return shared;

@@ -1,6 +1,6 @@
 /** Our own tokens: minted here, verified by `TokenVerifier` against the public half. */
 import { CompactSign, importJWK } from "jose";
-import type { SigningJwk } from "../config.ts";
+import type { SigningJwk, TokenJwk } from "../config.ts";
 import { newId } from "../ids.ts";
 import type { Principal, Scope } from "../principals/contract.ts";
 import { LIFETIME_MAX_SECONDS } from "./claims.ts";
@@ -17,6 +17,8 @@ export type Grant = {
   readonly scopes?: readonly Scope[];
   /** Seconds, at most an hour. */
   readonly lifetimeSeconds?: number;
+  /** The client it was asked by; the principal itself when absent. */
+  readonly clientId?: string;
 };
 
 /**
@@ -35,6 +37,7 @@ export async function issueToken(jwk: SigningJwk, grant: Grant, nowMs: number): 
     iss: origin,
     aud: origin,
     sub: principal.id,
+    client_id: grant.clientId ?? principal.id,
     tenant_id: tenantId,
     scope: principal.scopes.filter((scope) => asked.includes(scope)).join(" "),
     agent_id: principal.agentId,
@@ -49,16 +52,18 @@ export async function issueToken(jwk: SigningJwk, grant: Grant, nowMs: number): 
     .sign(await importJWK(jwk, alg));
 }
 
-/** The public half, for our own verifier and for `/.well-known/jwks.json`. */
-export function publicJwks(jwk: SigningJwk | undefined): { readonly keys: readonly Jwk[] } {
-  if (jwk === undefined) return { keys: [] };
-  const { kty, crv, x, kid } = jwk;
-  const alg = signingAlg(jwk);
-  return {
-    keys: [{ kty, crv, x, ...(jwk.kty === "EC" ? { y: jwk.y } : {}), kid, alg, use: "sig" }],
-  };
+/** The public halves, for our own verifier and for `/.well-known/jwks.json`. */
+export function publicJwks(keys: readonly TokenJwk[]): { readonly keys: readonly Jwk[] } {
+  return { keys: keys.map(publicHalf) };
 }
 
-export function signingAlg(jwk: SigningJwk): "EdDSA" | "ES256" {
+/** Member by member: nothing that is not public can slip through. */
+function publicHalf(jwk: TokenJwk): Jwk {
+  const { kty, crv, x, kid } = jwk;
+  const alg = signingAlg(jwk);
+  return { kty, crv, x, ...(jwk.kty === "EC" ? { y: jwk.y } : {}), kid, alg, use: "sig" };
+}
+
+function signingAlg(jwk: TokenJwk): "EdDSA" | "ES256" {
   return jwk.kty === "OKP" ? "EdDSA" : "ES256";
 }

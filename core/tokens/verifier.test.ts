@@ -59,7 +59,7 @@ describe("tokens of our own", () => {
   });
 
   it("publishes no private part of the signing key", () => {
-    const { keys } = publicJwks(signing);
+    const { keys } = publicJwks([signing]);
     expect(keys).toEqual([
       { kty: "OKP", crv: "Ed25519", x: signing.x, kid: "own-1", alg: "EdDSA", use: "sig" },
     ]);
@@ -117,7 +117,7 @@ describe("F43: refused whoever it claims to be from", () => {
   it.each(["jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"])(
     "a header that brings its key in %s, though the signature is right",
     async (name) => {
-      const value = name === "jwk" ? publicJwks(signing).keys[0] : `${OUTSIDE}/${name}`;
+      const value = name === "jwk" ? publicJwks([signing]).keys[0] : `${OUTSIDE}/${name}`;
       const header = base64url({ ...OWN_HEADER, [name]: value });
       const body = base64url(ownClaims());
       const signature = await crypto.subtle.sign("Ed25519", own, bytes(`${header}.${body}`));

@@ -10,7 +10,7 @@ import { checkClaims, type Expectation, foreignPrincipal, ownPrincipal } from ".
 import type { Jwk } from "./jwk.ts";
 import { type OpenJws, openJws, verifyJws } from "./jws.ts";
 import { KeySets } from "./keyset.ts";
-import { publicJwks, signingAlg, TOKEN_TYPE } from "./signer.ts";
+import { publicJwks, TOKEN_TYPE } from "./signer.ts";
 import { strictObject } from "./strict-json.ts";
 
 /** Where a token is presented. */
@@ -48,7 +48,7 @@ export class TokenVerifier {
 
   constructor(config: SharedConfig, fetch: Fetch) {
     this.#config = config;
-    this.#ownKeys = publicJwks(config.tokenSigningJwk).keys;
+    this.#ownKeys = publicJwks(config.tokenKeys).keys;
     this.#keySets = new KeySets(fetch);
   }
 
@@ -83,15 +83,16 @@ export class TokenVerifier {
   /** By the issuer a token claims; its word is good for nothing but the choice. */
   #trustOf(jws: OpenJws, at: Presented): Trust | undefined {
     const issuer = strictObject(jws.payload)?.["iss"];
-    const { tokenSigningJwk, tokenIssuers } = this.#config;
-    if (issuer === at.origin) {
-      return tokenSigningJwk && this.#ownTrust(signingAlg(tokenSigningJwk), at);
-    }
-    const foreign = tokenIssuers.find((it) => it.issuer === issuer);
+    if (issuer === at.origin) return this.#ownTrust(jws.kid, at);
+    const foreign = this.#config.tokenIssuers.find((it) => it.issuer === issuer);
     return foreign && this.#foreignTrust(foreign, at);
   }
 
-  #ownTrust(alg: string, { origin, tenant }: Presented): Trust {
+  /** Every key of ours has one algorithm of its own; a token of ours names its key. */
+  #ownTrust(kid: string | undefined, { origin, tenant }: Presented): Trust | undefined {
+    const key = this.#ownKeys.find((it) => it["kid"] === kid);
+    const alg = key?.["alg"];
+    if (key === undefined || typeof alg !== "string") return undefined;
     return {
       issuer: origin,
       audience: origin,
@@ -99,7 +100,7 @@ export class TokenVerifier {
       tenantNames: [tenant.id],
       alg,
       typ: TOKEN_TYPE,
-      keys: () => this.#ownKeys,
+      keys: () => [key],
       principal: (claims) => ownPrincipal(claims, tenant.id),
     };
   }

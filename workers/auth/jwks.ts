@@ -10,7 +10,7 @@ export const wellKnown = newRoutes().get(
   open("Public keys of our tokens"),
   answers(200, KeySet, "The key set, as RFC 7517 has it."),
   (c) =>
-    c.json(publicJwks(c.get("config").tokenSigningJwk), 200, {
+    c.json(publicJwks(c.get("config").tokenKeys), 200, {
       "cache-control": "public, max-age=300",
     }),
 );
