@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import type { TenantGateRpc } from "./contract.ts";
+import type { Admitted, Demand, RateRefusal, TenantGateRpc } from "./contract.ts";
+import { Limits } from "./limits.ts";
 import { migrateGate } from "./tables.ts";
 
 /**
@@ -10,6 +11,7 @@ import { migrateGate } from "./tables.ts";
  */
 export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
   #tenantId: string | undefined;
+  readonly #limits = new Limits(this.ctx.storage);
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -21,6 +23,20 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
   }
 
   async settle(tenantId: string): Promise<boolean> {
+    return this.#is(tenantId);
+  }
+
+  async admit(tenantId: string, demands: readonly Demand[]): Promise<Admitted | RateRefusal> {
+    this.#demand(tenantId);
+    return this.#limits.admit(demands, Date.now());
+  }
+
+  /** @throws Error  a call for another tenant is a defect of the caller's (T1) */
+  #demand(tenantId: string): void {
+    if (!this.#is(tenantId)) throw new Error("a call for another tenant's gate");
+  }
+
+  #is(tenantId: string): boolean {
     if (this.#tenantId === undefined) {
       this.ctx.storage.sql.exec("INSERT INTO meta VALUES ('tenant', ?)", tenantId);
       this.#tenantId = tenantId;

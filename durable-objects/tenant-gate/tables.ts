@@ -1,6 +1,8 @@
 /** The gate's schema, one entry per version, forward-only and additive (GUARANTEES row 23). */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`,
+  // Limits: when the next request of a subject is due, epoch µs.
+  `CREATE TABLE rate (subject TEXT PRIMARY KEY, tat_us INTEGER NOT NULL) WITHOUT ROWID`,
 ];
 
 /** Bring the gate's storage to the newest version, before anything is delivered. */

@@ -1,0 +1,10 @@
+import { gateName, type TenantGateRpc } from "../../durable-objects/tenant-gate/contract.ts";
+import { countObjectCall } from "../../durable-objects/counters.ts";
+
+/** The tenant's gate. A fresh stub each time: one that failed once stays broken. */
+export function gateOf(env: Env, tenantId: string): TenantGateRpc {
+  countObjectCall();
+  const stub: unknown = env.TENANT_GATE.getByName(gateName(tenantId));
+  // The generated stub type rewraps every method and loses our unions; the class implements this.
+  return stub as TenantGateRpc;
+}
