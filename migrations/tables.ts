@@ -1,8 +1,10 @@
 /** Every table of the control plane, in the order migrations make them. */
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+import { assignment, role } from "../core/access/table.ts";
 import { agent, draft } from "../core/agents/table.ts";
 import { audit } from "../core/audit/table.ts";
 import { consoleSession } from "../core/console-sessions/table.ts";
+import { dataKey } from "../core/data-keys/table.ts";
 import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
 import { environment } from "../core/environments/table.ts";
 import { idempotency } from "../core/idempotency/table.ts";
@@ -42,4 +44,5 @@ export const TABLES: readonly SQLiteTable[] = [
   ticket,
   idempotency,
   audit,
+  dataKey,
 ];

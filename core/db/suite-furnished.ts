@@ -1,5 +1,6 @@
 /** A tenant with at least one row in every table, for tests that walk the tables. */
 import { createConsoleSession } from "../console-sessions/store.ts";
+import { ensureDataKeys } from "../data-keys/store.ts";
 import { beginBuilding, createDeployment, finishLive } from "../deployments/store.ts";
 import { claimKey } from "../idempotency/store.ts";
 import { newId } from "../ids.ts";
@@ -12,12 +13,20 @@ import type { PlatformScope } from "./scope.ts";
 import { ledgerEntry } from "./suite-ledger.ts";
 import { NOON, missing, newAgent, newTenant, principalOf } from "./suite-world.ts";
 
+const forgeFixed = async (_tenantId: string, id: string) => ({
+  id,
+  kid: "k",
+  wrapped: "v1.k.nonce.sealed",
+  fingerprint: "f",
+});
+
 export async function furnishedTenant(platform: PlatformScope) {
   const made = await newTenant(platform);
   const { scope, key } = made;
   const { agent } = await newAgent(scope);
   const body = { slug: "p", kind: "openai", base_url: "https://p.test", api_key: "k" } as const;
   await createProvider(scope, body, async () => "sealed", NOON);
+  await ensureDataKeys(scope, forgeFixed, NOON);
   const wish = { version: 1, environment: "prod" };
   const { deployment } = await createDeployment(scope, agent.id, wish, NOON);
   const build = (await beginBuilding(scope, deployment.id, NOON)) ?? missing("a build");
@@ -25,7 +34,7 @@ export async function furnishedTenant(platform: PlatformScope) {
   await finishLive(scope, build, NOON);
   await upsertLedger(scope, [ledgerEntry(agent.id)]);
   await createKey(scope, principalOf(scope), { name: "k", scopes: ["agents:read"] }, NOON);
-  await createConsoleSession(scope, key.id, NOON);
+  await createConsoleSession(scope, { keyId: key.id }, NOON);
   const binding = { agentId: agent.id, environment: "prod", principal: principalOf(scope) };
   await createTicket(scope, binding, NOON);
   const subject = { principal: key.id, route: "POST /x", fingerprint: "f" };

@@ -8,6 +8,7 @@ import { describe } from "vitest";
 import { agentCases } from "./suite-agents.ts";
 import { deploymentCases } from "./suite-deployments.ts";
 import { ledgerCases } from "./suite-ledger.ts";
+import { secretCases } from "./suite-secrets.ts";
 import { tenantCases } from "./suite-tenants.ts";
 import type { Open } from "./suite-world.ts";
 
@@ -17,5 +18,6 @@ export function storeSuite(engine: string, open: Open): void {
     agentCases(open);
     deploymentCases(open);
     ledgerCases(open);
+    secretCases(open);
   });
 }

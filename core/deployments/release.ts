@@ -1,5 +1,6 @@
 import type { AgentSpec } from "../agents/spec.ts";
 import type { Price } from "../models/contract.ts";
+import type { WrappedKey } from "../seal/contract.ts";
 
 /** A provider as a release carries it; the key stays sealed until the object makes a call. */
 export type ReleaseProvider = {
@@ -31,6 +32,8 @@ export type Release = {
   readonly providers: readonly ReleaseProvider[];
   /** By `provider/model`; a model without one costs 0 and says so nowhere. */
   readonly prices: Readonly<Record<string, Price>>;
+  /** The data keys its sealed values need, wrapped; absent in one made before there were any. */
+  readonly dataKeys?: readonly WrappedKey[];
 };
 
 /** The name of an agent's object, everywhere (DECISIONS 1). Ids, never slugs. */

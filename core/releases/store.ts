@@ -1,8 +1,9 @@
 /** What an object installs: rebuilt from the version and the providers, never stored twice. */
-import { and, eq, inArray } from "drizzle-orm";
+import { and, eq, inArray, isNotNull } from "drizzle-orm";
 import { AgentSpec } from "../agents/spec.ts";
 import { agent } from "../agents/table.ts";
 import { liveAgents } from "../agents/live.ts";
+import { dataKey } from "../data-keys/table.ts";
 import type { TenantScope } from "../db/scope.ts";
 import type { Build } from "../deployments/contract.ts";
 import type { Release, ReleaseProvider } from "../deployments/release.ts";
@@ -12,6 +13,8 @@ import { Problem } from "../problem.ts";
 import { provider } from "../providers/table.ts";
 import { ensureTag } from "../runtime-objects/store.ts";
 import { runtimeObject } from "../runtime-objects/table.ts";
+import type { WrappedKey } from "../seal/contract.ts";
+import { sealedUnder } from "../seal/seal.ts";
 import { version } from "../versions/table.ts";
 
 /** Micro-USD per million tokens of `provider/model`; undefined when it has no price. */
@@ -122,14 +125,35 @@ async function assemble(
     const price = priceOf(model);
     return price === undefined ? [] : [[model, price] as const];
   });
+  const providers = await providersOf(scope, models);
   return {
     tenantId: scope.tenantId,
     agentId,
     ...source,
     ...place,
-    providers: await providersOf(scope, models),
+    providers,
     prices: Object.fromEntries(prices),
+    dataKeys: await dataKeysFor(
+      scope,
+      providers.map(({ sealedKey }) => sealedKey),
+    ),
   };
+}
+
+/** The wrapped data keys that these blobs were sealed under: the object asks nobody for them. */
+async function dataKeysFor(
+  scope: TenantScope,
+  blobs: readonly (string | null)[],
+): Promise<readonly WrappedKey[]> {
+  const ids = new Set(blobs.flatMap((blob) => (blob === null ? [] : [sealedUnder(blob) ?? ""])));
+  if (ids.size === 0) return [];
+  const rows = await scope.db
+    .select({ id: dataKey.id, wrapped: dataKey.wrapped })
+    .from(dataKey)
+    .where(and(eq(dataKey.tenantId, scope.tenantId), isNotNull(dataKey.wrapped)));
+  return rows.flatMap(({ id, wrapped }) =>
+    wrapped !== null && ids.has(id) ? [{ id, wrapped }] : [],
+  );
 }
 
 async function providersOf(

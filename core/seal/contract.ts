@@ -17,17 +17,23 @@ export type Aead = {
 /** A sealing key, 32 bytes. The first of a list seals, all of them open. */
 export type MasterKey = { readonly kid: string; readonly key: Uint8Array };
 
+/** A tenant's data key under a master key: a blob of the kind `data_key`, safe to store and send. */
+export type WrappedKey = { readonly id: string; readonly wrapped: string };
+
 /** Whose secret it is and what it is: bound into the blob, so that it opens nowhere else. */
 export type SealPlace = {
   readonly tenantId: string;
-  /** `provider`, later `secret` and `connection`. */
+  /** `provider`, `secret`, `data_key`: the noun whose row holds the blob. */
   readonly kind: string;
   readonly id: string;
 };
 
-/** Seals and opens under a set of master keys. */
+/** Seals and opens under a set of keys. */
 export type Sealer = {
-  /** `v1.<kid>.<nonce>.<ciphertext and tag>`, the last two base64url. */
+  /**
+   * `v2.<data key id>.<nonce>.<ciphertext and tag>`, the last two base64url; `v1.<kid>…` directly
+   * under a master key.
+   */
   seal(place: SealPlace, text: string): string;
   /** @throws SealFailure  when the blob is not one sealed for this place by a key we hold. */
   open(place: SealPlace, blob: string): string;

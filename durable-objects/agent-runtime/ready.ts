@@ -6,7 +6,7 @@ import type { Model } from "../../core/models/contract.ts";
 import { missingModel, resolveModel } from "../../core/models/resolve.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 import { SealFailure, type Sealer } from "../../core/seal/contract.ts";
-import { createSealer } from "../../core/seal/seal.ts";
+import { createSealer, createTenantSealer } from "../../core/seal/seal.ts";
 import { buildTool } from "../../core/tools/build.ts";
 import { aead } from "../aead.ts";
 import { networkOf } from "../network.ts";
@@ -25,7 +25,8 @@ export function ready(release: Release, env: Env): Installed {
   const { egressAllow, baseDomain, masterKeys, modelProviders } = configOf(env);
   const rule = { allow: egressAllow, ownHosts: [baseDomain] };
   const network = networkOf(env, egressAllow);
-  const sealer = createSealer(aead, masterKeys);
+  const master = createSealer(aead, masterKeys);
+  const sealer = createTenantSealer(aead, master, release.tenantId, release.dataKeys ?? []);
   const modelFetch = egressFetch(network, rule, { maxBytes: MODEL_ANSWER_BYTES });
   const toolFetch = egressFetch(network, rule);
   const providers = [...release.providers, ...modelProviders.map(platformProvider)];

@@ -1,5 +1,39 @@
 -- The control plane. Printed from the tables of core/ by `npm run migrations`.
+ALTER TABLE "tenant" ADD COLUMN "tier" text;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "flags" text;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "registration" text;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "default_role" text;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "suspended_reason" text;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "suspended_at_ms" integer;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "last_change_id" text;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "password_hash" text;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "signed_up_at_ms" integer;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "verified_at_ms" integer;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "sessions_from_ms" integer;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "revision" integer;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "last_change_id" text;
+--> statement-breakpoint
+ALTER TABLE "member" ADD COLUMN "revision" integer;
+--> statement-breakpoint
+ALTER TABLE "member" ADD COLUMN "last_change_id" text;
+--> statement-breakpoint
 ALTER TABLE "key" ADD COLUMN "last_change_id" text;
+--> statement-breakpoint
+ALTER TABLE "console_session" ADD COLUMN "user_id" text;
+--> statement-breakpoint
+CREATE INDEX "console_session_user" ON "console_session" ("tenant_id", "user_id");
 --> statement-breakpoint
 CREATE TABLE "audit" (
   "tenant_id" text NOT NULL,
@@ -22,8 +56,30 @@ CREATE TABLE "audit" (
   PRIMARY KEY ("tenant_id", "id")
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX "audit_seq" ON "audit" ("tenant_id", "seq");
+CREATE UNIQUE INDEX "audit_seq" ON "audit" ("tenant_id", "seq");
+--> statement-breakpoint
+CREATE INDEX "audit_actor" ON "audit" ("tenant_id", "actor_id");
 --> statement-breakpoint
 CREATE INDEX "audit_resource" ON "audit" ("tenant_id", "resource_kind", "resource_id");
 --> statement-breakpoint
 CREATE INDEX "audit_unchained" ON "audit" ("tenant_id") WHERE seq is null;
+--> statement-breakpoint
+CREATE TABLE "data_key" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "kid" text,
+  "wrapped" text,
+  "state" text NOT NULL,
+  "fingerprint" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "retired_at_ms" integer,
+  "destroyed_at_ms" integer,
+  "last_change_id" text NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "data_key_active" ON "data_key" ("tenant_id") WHERE state = 'active';
+--> statement-breakpoint
+CREATE INDEX "data_key_kid" ON "data_key" ("kid");
+--> statement-breakpoint
+CREATE INDEX "data_key_state" ON "data_key" ("state");

@@ -1,5 +1,39 @@
 -- The control plane. Printed from the tables of core/ by `npm run migrations`.
+ALTER TABLE "tenant" ADD COLUMN "tier" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "flags" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "registration" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "default_role" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "suspended_reason" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "suspended_at_ms" bigint;
+--> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "last_change_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "password_hash" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "signed_up_at_ms" bigint;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "verified_at_ms" bigint;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "sessions_from_ms" bigint;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "revision" bigint;
+--> statement-breakpoint
+ALTER TABLE "user" ADD COLUMN "last_change_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "member" ADD COLUMN "revision" bigint;
+--> statement-breakpoint
+ALTER TABLE "member" ADD COLUMN "last_change_id" text COLLATE "C";
+--> statement-breakpoint
 ALTER TABLE "key" ADD COLUMN "last_change_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "console_session" ADD COLUMN "user_id" text COLLATE "C";
+--> statement-breakpoint
+CREATE INDEX "console_session_user" ON "console_session" ("tenant_id", "user_id");
 --> statement-breakpoint
 CREATE TABLE "audit" (
   "tenant_id" text COLLATE "C" NOT NULL,
@@ -22,7 +56,9 @@ CREATE TABLE "audit" (
   PRIMARY KEY ("tenant_id", "id")
 );
 --> statement-breakpoint
-CREATE INDEX "audit_seq" ON "audit" ("tenant_id", "seq");
+CREATE UNIQUE INDEX "audit_seq" ON "audit" ("tenant_id", "seq");
+--> statement-breakpoint
+CREATE INDEX "audit_actor" ON "audit" ("tenant_id", "actor_id");
 --> statement-breakpoint
 CREATE INDEX "audit_resource" ON "audit" ("tenant_id", "resource_kind", "resource_id");
 --> statement-breakpoint
@@ -35,3 +71,31 @@ ALTER TABLE "audit" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "audit" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "audit" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "data_key" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "kid" text COLLATE "C",
+  "wrapped" text COLLATE "C",
+  "state" text COLLATE "C" NOT NULL,
+  "fingerprint" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "retired_at_ms" bigint,
+  "destroyed_at_ms" bigint,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "data_key_active" ON "data_key" ("tenant_id") WHERE state = 'active';
+--> statement-breakpoint
+CREATE INDEX "data_key_kid" ON "data_key" ("kid");
+--> statement-breakpoint
+CREATE INDEX "data_key_state" ON "data_key" ("state");
+--> statement-breakpoint
+ALTER TABLE "data_key" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "data_key" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "data_key" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "data_key" TO berth_app;

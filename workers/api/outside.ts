@@ -1,18 +1,24 @@
 /** What a tenant may name outside the platform, and how what opens it is kept. */
 import type { Config } from "../../core/config.ts";
+import type { TenantScope } from "../../core/db/scope.ts";
 import { checkUrl } from "../../core/egress/check.ts";
 import { Problem } from "../../core/problem.ts";
 import type { SealProviderKey } from "../../core/providers/contract.ts";
-import { createSealer } from "../../core/seal/seal.ts";
 import { checkTools } from "../../core/tools/check.ts";
 import type { SpecPorts } from "../../core/versions/validate.ts";
-import { aead } from "../../durable-objects/aead.ts";
+import { sealerOf } from "../edge/sealing.ts";
+import type { Services } from "../edge/services.ts";
 
 /** Seals a provider's key for the place it will be opened at (GUARANTEES §6). */
-export function providerSealer({ masterKeys }: Config): SealProviderKey {
-  const sealer = createSealer(aead, masterKeys);
-  return async ({ tenantId, providerId }, plaintext) =>
-    sealer.seal({ tenantId, kind: "provider", id: providerId }, plaintext);
+export function providerSealer(
+  services: Services,
+  scope: TenantScope,
+  nowMs: number,
+): SealProviderKey {
+  return async ({ tenantId, providerId }, plaintext) => {
+    const sealer = await sealerOf(services, scope, nowMs);
+    return sealer.seal({ tenantId, kind: "provider", id: providerId }, plaintext);
+  };
 }
 
 /** @throws Problem `invalid` when egress would refuse the address anyway (GUARANTEES §7). */

@@ -26,8 +26,8 @@ export const providers = newRoutes()
       demandWholeTenant(c.get("principal"));
       const wanted = c.req.valid("json");
       demandReachable(c.get("config"), "/base_url", wanted.base_url);
-      const seal = providerSealer(c.get("config"));
       const scope = c.get("scope");
+      const seal = providerSealer(c.get("services"), scope, c.get("nowMs"));
       const provider = await createProvider(scope, wanted, seal, c.get("nowMs"));
       forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       const location = `/v1/providers/${provider.id}`;
@@ -64,8 +64,8 @@ export const providers = newRoutes()
       const { "if-match": revision } = c.req.valid("header");
       const patch = c.req.valid("json");
       demandReachable(c.get("config"), "/base_url", patch.base_url);
-      const seal = providerSealer(c.get("config"));
       const scope = c.get("scope");
+      const seal = providerSealer(c.get("services"), scope, c.get("nowMs"));
       const provider = await patchProvider(scope, id, revision, patch, seal, c.get("nowMs"));
       forgetLiveAgentsOf(c.get("services"), scope.tenantId);
       return c.json(provider, 200, etag(provider.revision));

@@ -1,0 +1,2 @@
+/** `active` seals; `retiring` only opens, until nothing is sealed under it; then `destroyed`. */
+export type DataKeyState = "active" | "retiring" | "destroyed";
