@@ -11,6 +11,7 @@ import { idempotency } from "../core/idempotency/table.ts";
 import { invocation } from "../core/invocations/table.ts";
 import { key } from "../core/keys/table.ts";
 import { member } from "../core/members/table.ts";
+import { project } from "../core/projects/table.ts";
 import { provider } from "../core/providers/table.ts";
 import { runtimeObject } from "../core/runtime-objects/table.ts";
 import { tenant } from "../core/tenants/table.ts";
@@ -45,4 +46,7 @@ export const TABLES: readonly SQLiteTable[] = [
   idempotency,
   audit,
   dataKey,
+  project,
+  role,
+  assignment,
 ];

@@ -1,7 +1,10 @@
-/** A signed-in browser, as the edge finds it; the key behind it decides what it may. */
+/** A signed-in browser, as the edge finds it; the key or the user behind it decides what it may. */
 export type ConsoleSession = {
   readonly tenantId: string;
+  /** Empty for a user's session. */
   readonly keyId: string;
+  readonly userId: string | null;
+  readonly createdAtMs: number;
   readonly expiresAtMs: number;
 };
 

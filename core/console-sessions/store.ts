@@ -1,24 +1,37 @@
 import { and, eq, lte } from "drizzle-orm";
+import { auditRow, recorded } from "../audit/store-record.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { hashSecret, newSecret } from "../keys/format.ts";
 import { CONSOLE_SESSION_MS, type ConsoleSession } from "./contract.ts";
 import { consoleSession } from "./table.ts";
 
-/** Sign a browser in with a key that was just verified. The token is the cookie's value, once. */
+export type MadeSession = { readonly token: string; readonly expiresAtMs: number };
+
+/** Whom a session stands for: a key that was just verified, or a user who just signed in. */
+export type SessionOf = { readonly keyId: string } | { readonly userId: string };
+
+/** Sign a browser in. The token is the cookie's value, once. */
 export async function createConsoleSession(
   scope: TenantScope,
-  keyId: string,
+  of: SessionOf,
   nowMs: number,
-): Promise<{ readonly token: string; readonly expiresAtMs: number }> {
+): Promise<MadeSession> {
   const token = newSecret();
   const expiresAtMs = nowMs + CONSOLE_SESSION_MS;
-  await scope.db.insert(consoleSession).values({
-    tenantId: scope.tenantId,
-    tokenHash: await hashSecret(token),
-    keyId,
-    createdAtMs: nowMs,
-    expiresAtMs,
-  });
+  const [kind, id, keyId, userId] =
+    "userId" in of ? ["user", of.userId, "", of.userId] : ["key", of.keyId, of.keyId, null];
+  const entry = await auditRow(scope, { action: "session.begun", kind, id }, nowMs);
+  await scope.db.batch([
+    scope.db.insert(consoleSession).values({
+      tenantId: scope.tenantId,
+      tokenHash: await hashSecret(token),
+      keyId,
+      createdAtMs: nowMs,
+      expiresAtMs,
+      userId,
+    }),
+    recorded(scope, entry),
+  ]);
   return { token, expiresAtMs };
 }
 
@@ -31,6 +44,8 @@ export async function findConsoleSession(
     .select({
       tenantId: consoleSession.tenantId,
       keyId: consoleSession.keyId,
+      userId: consoleSession.userId,
+      createdAtMs: consoleSession.createdAtMs,
       expiresAtMs: consoleSession.expiresAtMs,
     })
     .from(consoleSession)
@@ -45,6 +60,13 @@ export async function deleteConsoleSession(scope: TenantScope, tokenHash: string
     .where(
       and(eq(consoleSession.tenantId, scope.tenantId), eq(consoleSession.tokenHash, tokenHash)),
     );
+}
+
+/** All sessions of a user, as a statement of a batch. */
+export function withoutSessionsOf(scope: TenantScope, userId: string) {
+  return scope.db
+    .delete(consoleSession)
+    .where(and(eq(consoleSession.tenantId, scope.tenantId), eq(consoleSession.userId, userId)));
 }
 
 /** Cron: forget what has expired. */

@@ -5,7 +5,8 @@ export const Member = z.object({
   user_id: z.string(),
   email: z.string(),
   name: z.string(),
-  role: z.enum(["admin"]),
+  /** Slug of the role. */
+  role: z.string(),
   created_at: z.string(),
 });
 export type Member = z.infer<typeof Member>;

@@ -7,6 +7,33 @@ import { user } from "../users/table.ts";
 import type { Member } from "./contract.ts";
 import { member } from "./table.ts";
 
+/** What a user's credentials rest on: that it is a member, as what, and since when. */
+export type Membership = {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly role: string;
+  /** Credentials begun before are over. */
+  readonly sessionsFromMs: number | null;
+};
+
+/** A user's place in the tenant; undefined for who is no member, or no more. */
+export async function findMembership(
+  scope: TenantScope,
+  userId: string,
+): Promise<Membership | undefined> {
+  const [row] = await scope.db
+    .select({
+      tenantId: member.tenantId,
+      userId: member.userId,
+      role: member.role,
+      sessionsFromMs: user.sessionsFromMs,
+    })
+    .from(member)
+    .innerJoin(user, and(eq(user.tenantId, member.tenantId), eq(user.id, member.userId)))
+    .where(and(eq(member.tenantId, scope.tenantId), eq(member.userId, userId)));
+  return row;
+}
+
 /** Members in the order they joined. */
 export async function listMembers(scope: TenantScope, page: PageQuery): Promise<Page<Member>> {
   const after = idAfter("member", page.cursor);

@@ -3,6 +3,7 @@ import type { ConsoleSession } from "../../core/console-sessions/contract.ts";
 import { tenantScope, type PlatformScope } from "../../core/db/scope.ts";
 import { findLiveAgent } from "../../core/deployments/store.ts";
 import { findKey, type KeyRow } from "../../core/keys/store.ts";
+import { findMembership, type Membership } from "../../core/members/store.ts";
 import { Problem, type ProblemCode, type ProblemData } from "../../core/problem.ts";
 import { CLOSE } from "../../core/sessions/frames.ts";
 import { getTenant } from "../../core/tenants/store.ts";
@@ -16,6 +17,8 @@ export type Grant = {
   /** Hash of the console session it came through. */
   readonly consoleSession: string | null;
   readonly endsAtMs: number | null;
+  /** The user to look at again; absent for other principals, and from who came by a session. */
+  readonly userId?: string;
 };
 
 export type Standing =
@@ -51,7 +54,7 @@ export class Standings {
 
   async of(grant: Grant, nowMs: number): Promise<Standing> {
     if (ended(grant, nowMs)) return over("token_expired", "the credential has expired");
-    const name = `${grant.keyId} ${grant.consoleSession}`;
+    const name = `${grant.keyId} ${grant.consoleSession} ${grant.userId}`;
     const known = this.#reads.get(name);
     if (known && this.fresh(known.atMs, nowMs)) return known.standing;
     const standing = look(this.#platform, grant, nowMs);
@@ -92,9 +95,12 @@ async function look(
     if (tenant?.status !== "active" || !agent) {
       return refused(CLOSE.gone, "not_found", "no such agent");
     }
+    const userId = session?.userId ?? grant.userId ?? null;
+    const member = userId === null ? null : await findMembership(scope, userId);
     return (
       (key === null ? undefined : faultOfKey(key, owner, nowMs)) ??
-      (session === null ? undefined : faultOfSession(session, owner, nowMs)) ?? {
+      (session === null ? undefined : faultOfSession(session, owner, nowMs)) ??
+      (member === null ? undefined : faultOfMember(member, session)) ?? {
         ok: true,
         generation: agent.generation,
         atMs: nowMs,
@@ -134,6 +140,16 @@ function faultOfSession(
 ): Standing | undefined {
   if (session?.tenantId !== owner.tenantId) return over("invalid_token", "signed out");
   return session.expiresAtMs <= nowMs ? over("token_expired", "the session has ended") : undefined;
+}
+
+/** A user's sockets end with its place in the tenant, and with a sign-out everywhere. */
+function faultOfMember(
+  member: Membership | undefined,
+  session: ConsoleSession | null | undefined,
+): Standing | undefined {
+  if (member === undefined) return over("invalid_token", "no longer a member");
+  const old = session && session.createdAtMs < (member.sessionsFromMs ?? 0);
+  return old ? over("invalid_token", "signed out") : undefined;
 }
 
 function over(code: ProblemCode, detail: string): Standing {

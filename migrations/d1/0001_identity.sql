@@ -31,6 +31,12 @@ ALTER TABLE "member" ADD COLUMN "last_change_id" text;
 --> statement-breakpoint
 ALTER TABLE "key" ADD COLUMN "last_change_id" text;
 --> statement-breakpoint
+ALTER TABLE "agent" ADD COLUMN "project_id" text;
+--> statement-breakpoint
+ALTER TABLE "agent" ADD COLUMN "tags" text;
+--> statement-breakpoint
+ALTER TABLE "agent" ADD COLUMN "owner_id" text;
+--> statement-breakpoint
 ALTER TABLE "console_session" ADD COLUMN "user_id" text;
 --> statement-breakpoint
 CREATE INDEX "console_session_user" ON "console_session" ("tenant_id", "user_id");
@@ -83,3 +89,54 @@ CREATE UNIQUE INDEX "data_key_active" ON "data_key" ("tenant_id") WHERE state = 
 CREATE INDEX "data_key_kid" ON "data_key" ("kid");
 --> statement-breakpoint
 CREATE INDEX "data_key_state" ON "data_key" ("state");
+--> statement-breakpoint
+CREATE TABLE "project" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "slug" text NOT NULL,
+  "name" text NOT NULL,
+  "description" text NOT NULL,
+  "revision" integer NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "project_slug" ON "project" ("tenant_id", "slug");
+--> statement-breakpoint
+CREATE TABLE "role" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "slug" text NOT NULL,
+  "name" text NOT NULL,
+  "description" text NOT NULL,
+  "statements" text NOT NULL,
+  "denies" integer NOT NULL,
+  "revision" integer NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "role_slug" ON "role" ("tenant_id", "slug");
+--> statement-breakpoint
+CREATE TABLE "assignment" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "principal_kind" text NOT NULL,
+  "principal_id" text NOT NULL,
+  "role" text NOT NULL,
+  "project_id" text,
+  "environment" text,
+  "agent_id" text,
+  "expires_at_ms" integer,
+  "created_by" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "assignment_principal" ON "assignment" ("tenant_id", "principal_id");
+--> statement-breakpoint
+CREATE INDEX "assignment_role" ON "assignment" ("tenant_id", "role");

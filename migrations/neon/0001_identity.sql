@@ -31,6 +31,12 @@ ALTER TABLE "member" ADD COLUMN "last_change_id" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "key" ADD COLUMN "last_change_id" text COLLATE "C";
 --> statement-breakpoint
+ALTER TABLE "agent" ADD COLUMN "project_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "agent" ADD COLUMN "tags" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "agent" ADD COLUMN "owner_id" text COLLATE "C";
+--> statement-breakpoint
 ALTER TABLE "console_session" ADD COLUMN "user_id" text COLLATE "C";
 --> statement-breakpoint
 CREATE INDEX "console_session_user" ON "console_session" ("tenant_id", "user_id");
@@ -99,3 +105,78 @@ ALTER TABLE "data_key" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "data_key" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "data_key" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "project" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "slug" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "description" text COLLATE "C" NOT NULL,
+  "revision" bigint NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "project_slug" ON "project" ("tenant_id", "slug");
+--> statement-breakpoint
+ALTER TABLE "project" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "project" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "project" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "project" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "role" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "slug" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "description" text COLLATE "C" NOT NULL,
+  "statements" text COLLATE "C" NOT NULL,
+  "denies" bigint NOT NULL,
+  "revision" bigint NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "role_slug" ON "role" ("tenant_id", "slug");
+--> statement-breakpoint
+ALTER TABLE "role" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "role" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "role" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "role" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "assignment" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "principal_kind" text COLLATE "C" NOT NULL,
+  "principal_id" text COLLATE "C" NOT NULL,
+  "role" text COLLATE "C" NOT NULL,
+  "project_id" text COLLATE "C",
+  "environment" text COLLATE "C",
+  "agent_id" text COLLATE "C",
+  "expires_at_ms" bigint,
+  "created_by" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE INDEX "assignment_principal" ON "assignment" ("tenant_id", "principal_id");
+--> statement-breakpoint
+CREATE INDEX "assignment_role" ON "assignment" ("tenant_id", "role");
+--> statement-breakpoint
+ALTER TABLE "assignment" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "assignment" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "assignment" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "assignment" TO berth_app;

@@ -3,9 +3,8 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SigningJwk } from "../../core/config.ts";
-import { newId } from "../../core/ids.ts";
 import type { Principal } from "../../core/principals/contract.ts";
-import { setTenantStatus } from "../../core/tenants/store.ts";
+import { reactivateTenant, suspendTenant } from "../../core/tenants/store.ts";
 import { issueToken } from "../../core/tokens/signer.ts";
 import type { AgentRuntime } from "../../durable-objects/agent-runtime/object.ts";
 import { Standings } from "../../durable-objects/agent-runtime/standing.ts";
@@ -186,8 +185,7 @@ async function age(chat: Chat, change: Record<string, unknown>): Promise<void> {
 function userToken(nowMs: number): Promise<string> {
   // Made by the test's own setup.
   const jwk = JSON.parse(env.TOKEN_SIGNING_JWK) as SigningJwk;
-  const { id: tenantId, origin } = acme;
-  const id = newId("user", nowMs);
+  const { id: tenantId, origin, adminId: id } = acme;
   const principal: Principal = { kind: "user", id, tenantId, scopes: ["agents:invoke"] };
   return issueToken(jwk, { principal, tenantId, origin }, nowMs);
 }

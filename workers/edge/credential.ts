@@ -33,6 +33,17 @@ export function credentialOf(request: Request, origin: string): Credential | und
   return { kind: "cookie", text: value };
 }
 
+/**
+ * Every session token that the cookies carry, for ending them: where credentials are judged, two of
+ * one name are none.
+ */
+export function sessionTokensOf(request: Request, origin: string): readonly string[] {
+  const cookies = cookiesOf(request.headers.get("cookie") ?? "");
+  return cookieNames(origin).flatMap((name) =>
+    valuesOf(cookies, name).filter((value) => COOKIE_VALUE.test(value)),
+  );
+}
+
 /** What every credential that opens nothing is told, whatever the reason. */
 export function invalidToken(): Problem {
   return new Problem("invalid_token", "the credential is not valid here");
@@ -55,21 +66,33 @@ function bearer(text: string | undefined): Credential {
  */
 function sessionCookie(header: string | null, origin: string): string | undefined {
   if (header === null) return undefined;
-  const cookies = header.split(";").map((cookie) => cookie.trim());
-  const names = origin.startsWith("http:") ? [HOST_COOKIE, LOOPBACK_COOKIE] : [HOST_COOKIE];
-  for (const name of names) {
-    const values = cookies.filter((cookie) => cookie.startsWith(`${name}=`));
-    const [first] = values;
-    if (first === undefined) continue;
-    const value = first.slice(name.length + 1);
+  const cookies = cookiesOf(header);
+  for (const name of cookieNames(origin)) {
+    const values = valuesOf(cookies, name);
+    const [value] = values;
+    if (value === undefined) continue;
     if (values.length > 1 || !COOKIE_VALUE.test(value)) throw invalidToken();
     return value;
   }
   return undefined;
 }
 
+function cookieNames(origin: string): readonly string[] {
+  return origin.startsWith("http:") ? [HOST_COOKIE, LOOPBACK_COOKIE] : [HOST_COOKIE];
+}
+
+function cookiesOf(header: string): readonly string[] {
+  return header.split(";").map((cookie) => cookie.trim());
+}
+
+function valuesOf(cookies: readonly string[], name: string): readonly string[] {
+  return cookies
+    .filter((cookie) => cookie.startsWith(`${name}=`))
+    .map((cookie) => cookie.slice(name.length + 1));
+}
+
 /** With a cookie, a write (or a socket, which is one) must come from a page of this very origin. */
-function refuseForeignWrites(request: Request, origin: string): void {
+export function refuseForeignWrites(request: Request, origin: string): void {
   const reads = request.method === "GET" || request.method === "HEAD";
   if (reads && !request.headers.has("upgrade")) return;
   if (request.headers.get("origin") === origin) return;

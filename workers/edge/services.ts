@@ -1,3 +1,4 @@
+import type { Access } from "../../core/access/contract.ts";
 import { type Config, parseConfig } from "../../core/config.ts";
 import type { ConsoleSession } from "../../core/console-sessions/contract.ts";
 import { d1Platform } from "../../core/db/d1.ts";
@@ -6,6 +7,7 @@ import { neonPlatform } from "../../core/db/neon.ts";
 import type { PlatformScope, TenantScope } from "../../core/db/scope.ts";
 import { egressFetch } from "../../core/egress/fetch.ts";
 import type { KeyRow } from "../../core/keys/store.ts";
+import type { Membership } from "../../core/members/store.ts";
 import type { Fetch } from "../../core/models/contract.ts";
 import type { Tenant } from "../../core/tenants/contract.ts";
 import { TokenVerifier } from "../../core/tokens/verifier.ts";
@@ -26,6 +28,10 @@ export type Services = {
   readonly tenants: ReadCache<Residence>;
   /** By key id. */
   readonly keys: ReadCache<KeyRow>;
+  /** By `memberKey`. */
+  readonly members: ReadCache<Membership>;
+  /** By tenant, kind and id of the principal. Forgotten by `forgetAccess`. */
+  readonly access: ReadCache<Access>;
   /** By the hash of the cookie. */
   readonly sessions: ReadCache<ConsoleSession>;
   readonly tokens: TokenVerifier;
@@ -56,6 +62,8 @@ function openServices(env: Env): Services {
     platformKeyHash: sha256(config.platformKey),
     tenants: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
     keys: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
+    access: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
+    members: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     sessions: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     tokens: new TokenVerifier(config, keySetFetch(config)),
   };
@@ -63,9 +71,9 @@ function openServices(env: Env): Services {
 
 function platformOf(config: Config, env: Env): PlatformScope {
   if (config.databaseUrl === undefined || config.controlPlane === "d1") {
-    return d1Platform(config.benchCounters ? countingD1(env.DB) : env.DB);
+    return d1Platform(config.benchCounters ? countingD1(env.DB) : env.DB, config.tiers);
   }
-  return neonPlatform(neonTransaction(config.databaseUrl), NEON_ROLE);
+  return neonPlatform(neonTransaction(config.databaseUrl), NEON_ROLE, config.tiers);
 }
 
 /** Key sets of configured issuers, under the one egress rule. */

@@ -55,6 +55,7 @@ export const chat = newRoutes().get(
       principal: principal.id,
       keyId: principal.kind === "key" ? principal.id : null,
       consoleSession: principal.consoleSession ?? null,
+      ...(principal.id.startsWith("usr_") ? { userId: principal.id } : {}),
       endsAtMs: principal.endsAtMs ?? null,
       ...(session === undefined ? {} : { session }),
       ...(after === undefined ? {} : { after }),
