@@ -21,6 +21,12 @@ export const agent = sqliteTable(
     createdAtMs: integer("created_at_ms").notNull(),
     updatedAtMs: integer("updated_at_ms").notNull(),
     deletedAtMs: integer("deleted_at_ms"),
+    /** Null is the tenant's default project. */
+    projectId: text("project_id"),
+    /** Labels, sorted; null is none. */
+    tags: text("tags", { mode: "json" }).$type<readonly string[]>(),
+    /** The principal that made it; null for agents older than the column. */
+    ownerId: text("owner_id"),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),

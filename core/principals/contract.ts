@@ -1,3 +1,5 @@
+import type { Grant } from "./grants.ts";
+
 /**
  * Every permission there is, `noun:verb`. Routes declare one; credentials hold a subset.
  * `tenants:…` belong to the platform alone.
@@ -75,6 +77,14 @@ export type Principal = {
   /** Narrowing: absent means any. */
   readonly agentId?: string;
   readonly environment?: string;
+  readonly projectId?: string;
+  /**
+   * Statements in effect (users, app clients); absent for a credential whose scopes say all. Then
+   * `scopes` is what it could hold at all, and each resource is decided on (core/access/decide.ts).
+   */
+  readonly grants?: readonly Grant[];
+  /** The scope the route demanded, for its resource checks; set by `may`, beside `grants` alone. */
+  readonly asked?: Scope;
   /** Epoch ms at which the credential ends by itself; absent when only revoking ends it. */
   readonly endsAtMs?: number;
   /** Hash of the console session it was presented through: signing out ends it. */
@@ -86,9 +96,20 @@ export function holds(principal: Principal, scope: Scope): boolean {
   return principal.scopes.includes(scope);
 }
 
-/** May the principal touch this agent in this environment at all? */
-export function covers(principal: Principal, agentId: string, environment?: string): boolean {
+/**
+ * Does the principal's narrowing leave room for this agent in this environment? Its statements are
+ * weighed beside this (workers/edge/permits.ts).
+ *
+ * @param projectId  The agent's project; left out, a principal narrowed to a project covers nothing.
+ */
+export function covers(
+  principal: Principal,
+  agentId: string,
+  environment?: string,
+  projectId?: string,
+): boolean {
   if (principal.agentId !== undefined && principal.agentId !== agentId) return false;
+  if (principal.projectId !== undefined && principal.projectId !== projectId) return false;
   if (environment === undefined || principal.environment === undefined) return true;
   return principal.environment === environment;
 }
