@@ -36,6 +36,7 @@ export async function prepareTenant(server: Server, modelUrl: string): Promise<T
     slug: "bench",
     name: "Bench",
     admin: { email: "admin@bench.example", name: "Bench" },
+    tier: "business",
   });
   const { key } = Provisioned.parse(made);
   const tenant = { port: server.port, host: `bench.${apex}`, key: key.secret };

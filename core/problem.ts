@@ -14,6 +14,7 @@ export const PROBLEMS = {
   token_expired: { status: 401, title: "The credential has expired" },
   key_revoked: { status: 401, title: "The API key was revoked" },
   budget_exceeded: { status: 402, title: "The budget does not cover this" },
+  quota_exceeded: { status: 402, title: "The tier allows no more of these" },
   forbidden: { status: 403, title: "The credential lacks the scope for this" },
   origin_refused: { status: 403, title: "Requests from this origin are refused" },
   not_found: { status: 404, title: "No such resource" },

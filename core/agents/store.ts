@@ -21,6 +21,7 @@ import { agentEnvironment } from "../deployments/table.ts";
 import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
+import { quotaExceeded, withinQuota } from "../tiers/store.ts";
 import type { Agent, AgentPatch, CreateAgent, Draft } from "./contract.ts";
 import { liveAgents, oneAgent } from "./live.ts";
 import { AgentSpec } from "./spec.ts";
@@ -32,7 +33,7 @@ import { agent, draft } from "./table.ts";
  * The slug is claimed by the unique index over live rows; the draft is written only where the
  * agent's own new row is found.
  *
- * @throws Problem `already_exists`
+ * @throws Problem `already_exists` | `quota_exceeded`
  */
 export async function createAgent(
   scope: TenantScope,
@@ -57,11 +58,14 @@ export async function createAgent(
   const spec = input.spec ?? AgentSpec.parse({ kind: "llm" });
   const first = { tenantId, agentId: row.id, spec, revision: 1, updatedAtMs: nowMs };
   const mine = and(liveAgents(scope), eq(agent.id, row.id));
-  const [[made]] = await db.batch([
-    db.insert(agent).values(row).onConflictDoNothing().returning(),
+  const quota = withinQuota(scope, "agents");
+  const [, [made]] = await db.batch([
+    quota.hold,
+    quota.insert(agent, row).onConflictDoNothing().returning(),
     insertWhere(db, draft, first, agent, mine),
   ]);
-  if (made === undefined) throw slugTaken();
+  if (made === undefined && (await slugHeld(scope, input.slug))) throw slugTaken();
+  if (made === undefined) throw await quotaExceeded(scope, "agents");
   return toAgent(made, []);
 }
 

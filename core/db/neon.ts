@@ -6,6 +6,7 @@
  * transaction, so a pooled connection carries nothing over to the next one.
  */
 import { drizzle } from "drizzle-orm/sqlite-proxy";
+import type { Tiers } from "../tiers/contract.ts";
 import { numbered } from "./placeholders.ts";
 import { type Db, type PlatformScope, platformScope } from "./scope.ts";
 
@@ -24,13 +25,21 @@ type Query = { readonly sql: string; readonly params: readonly unknown[]; readon
  * @param role  Taken with SET LOCAL ROLE; null when the connection's own role is already bound by
  *              row level security (no superuser, no BYPASSRLS, not the owner without FORCE).
  */
-export function neonPlatform(transact: PgTransaction, role: string | null): PlatformScope {
+export function neonPlatform(
+  transact: PgTransaction,
+  role: string | null,
+  tiers?: Tiers,
+): PlatformScope {
   const setRole = role === null ? [] : [{ sql: `set local role ${quoted(role)}`, params: [] }];
   const under = (name: string, value: string): Db => {
     const setting = { sql: "select set_config($1, $2, true)", params: [name, value] };
     return proxied(transact, [...setRole, setting]);
   };
-  return platformScope(under("app.platform", "on"), (tenantId) => under("app.tenant_id", tenantId));
+  return platformScope(
+    under("app.platform", "on"),
+    (tenantId) => under("app.tenant_id", tenantId),
+    tiers,
+  );
 }
 
 function proxied(transact: PgTransaction, prologue: readonly PgStatement[]): Db {

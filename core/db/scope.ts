@@ -10,6 +10,7 @@ import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
 import { isId } from "../ids.ts";
 import type { Actor } from "../principals/contract.ts";
+import { DEFAULT_TIERS, type Tiers } from "../tiers/contract.ts";
 
 /** One schema and one query language over both engines. Batches are atomic. */
 export type Db = Omit<BaseSQLiteDatabase<"async", unknown>, "transaction" | "query" | "$cache"> & {
@@ -25,6 +26,8 @@ export type PlatformScope = {
   readonly db: Db;
   /** A database whose transactions carry the tenant's id, for the second wall (row level security). */
   readonly forTenant: (tenantId: string) => Db;
+  /** The installation's tiers: creations are bounded by them. */
+  readonly tiers: Tiers;
   readonly [made]: "platform";
 };
 
@@ -33,12 +36,17 @@ export type TenantScope = {
   readonly tenantId: string;
   /** Who acts: every change says so in its audit entry. */
   readonly by: Actor;
+  readonly tiers: Tiers;
   readonly [made]: "tenant";
 };
 
 /** For the engines (`d1.ts`, `neon.ts`); nothing else has a reason to call it. */
-export function platformScope(db: Db, forTenant: (tenantId: string) => Db): PlatformScope {
-  return { db, forTenant, [made]: "platform" };
+export function platformScope(
+  db: Db,
+  forTenant: (tenantId: string) => Db,
+  tiers: Tiers = DEFAULT_TIERS,
+): PlatformScope {
+  return { db, forTenant, tiers, [made]: "platform" };
 }
 
 /**
@@ -50,7 +58,8 @@ export function platformScope(db: Db, forTenant: (tenantId: string) => Db): Plat
  */
 export function tenantScope(platform: PlatformScope, tenantId: string): TenantScope {
   if (!isId("tenant", tenantId)) throw new RangeError("not a tenant id");
-  return { db: platform.forTenant(tenantId), tenantId, by: SYSTEM, [made]: "tenant" };
+  const { tiers } = platform;
+  return { db: platform.forTenant(tenantId), tenantId, by: SYSTEM, tiers, [made]: "tenant" };
 }
 
 /** What nobody asked for: queues, cron, objects. */

@@ -19,10 +19,10 @@ export const PORTS = { providers: [], toolFaults: () => [] };
 export const FIRST_PAGE = { limit: 25 };
 
 /** A tenant of its own for one test. */
-export async function newTenant(platform: PlatformScope) {
+export async function newTenant(platform: PlatformScope, tier = "business") {
   const slug = `t-${newId("tenant", NOON).slice(-16)}`;
   const admin = { email: "Ada@example.com", name: "Ada" };
-  const made = await provisionTenant(platform, { slug, name: "Test", admin }, NOON);
+  const made = await provisionTenant(platform, { slug, name: "Test", admin, tier }, NOON);
   return { ...made, slug, scope: tenantScope(platform, made.tenant.id) };
 }
 

@@ -9,12 +9,14 @@ import { agentCases } from "./suite-agents.ts";
 import { deploymentCases } from "./suite-deployments.ts";
 import { ledgerCases } from "./suite-ledger.ts";
 import { secretCases } from "./suite-secrets.ts";
+import { platformCases } from "./suite-platform.ts";
 import { tenantCases } from "./suite-tenants.ts";
 import type { Open } from "./suite-world.ts";
 
 export function storeSuite(engine: string, open: Open): void {
   describe(`F158: the control-plane store on ${engine}`, () => {
     tenantCases(open);
+    platformCases(open);
     agentCases(open);
     deploymentCases(open);
     ledgerCases(open);

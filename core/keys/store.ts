@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNull } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
-import { auditRow, recorded, recordedIfChanged } from "../audit/store-record.ts";
+import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { agent } from "../agents/table.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
@@ -10,6 +10,7 @@ import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import type { Principal, Scope } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
+import { quotaExceeded, withinQuota } from "../tiers/store.ts";
 import type { CreateKey, IssuedKey, Key } from "./contract.ts";
 import { hashSecret, makeKey, newSecret, startOf } from "./format.ts";
 import { mintable } from "./mintable.ts";
@@ -62,7 +63,7 @@ export async function forgeKey(
  * Mint a key that holds no more than `principal` does (DECISIONS 25).
  *
  * @throws Problem `forbidden` with the places that go too far | `invalid` for an agent or an
- *         environment the tenant has not, and for an expiry that has passed.
+ *         environment the tenant has not, and for an expiry that has passed | `quota_exceeded`
  */
 export async function createKey(
   scope: TenantScope,
@@ -95,7 +96,14 @@ export async function createKey(
     { action: "key.created", kind: "key", id: row.id, after },
     nowMs,
   );
-  await scope.db.batch([scope.db.insert(key).values(row), recorded(scope, entry)]);
+  const quota = withinQuota(scope, "keys");
+  const made = and(eq(key.tenantId, scope.tenantId), eq(key.id, row.id));
+  const [, [stored]] = await scope.db.batch([
+    quota.hold,
+    quota.insert(key, row).returning({ id: key.id }),
+    recordedWhere(scope, entry, key, made),
+  ]);
+  if (stored === undefined) throw await quotaExceeded(scope, "keys");
   return issued;
 }
 

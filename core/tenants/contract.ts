@@ -1,17 +1,46 @@
 import { z } from "zod";
 import { IssuedKey } from "../keys/contract.ts";
-import { Name } from "../names.ts";
+import { Description, Name, Slug } from "../names.ts";
 import { Email, User } from "../users/contract.ts";
 import { slugFault } from "./slug.ts";
 
 export const TenantStatus = z.enum(["active", "suspended", "erasing"]);
 export type TenantStatus = z.infer<typeof TenantStatus>;
 
+/** Who may become a user of the tenant by themselves. */
+export const Registration = z.enum(["open", "closed"]);
+export type Registration = z.infer<typeof Registration>;
+
+/** What may be switched per tenant by the platform, and what it is unless switched. */
+export const DEFAULT_FLAGS = {
+  custom_hostnames: true,
+  self_registration: true,
+  sso: true,
+  white_label: true,
+} as const satisfies Record<string, boolean>;
+
+export const FLAGS = Object.keys(DEFAULT_FLAGS) as readonly Flag[]; // its own keys, no others
+export type Flag = keyof typeof DEFAULT_FLAGS;
+
+export const Flags = z.record(z.enum(FLAGS), z.boolean());
+export type Flags = Readonly<Record<Flag, boolean>>;
+
+/** What somebody who registered is, unless the tenant says otherwise. */
+export const LEAST_ROLE = "viewer";
+
 export const Tenant = z.object({
   id: z.string(),
   slug: z.string(),
   name: z.string(),
   status: TenantStatus,
+  /** Null for a tenant from before there were tiers. */
+  tier: z.string().nullable(),
+  flags: Flags,
+  registration: Registration,
+  /** The role of somebody who registered. */
+  default_role: z.string(),
+  suspended_at: z.string().nullable(),
+  suspended_reason: z.string().nullable(),
   revision: z.number().int(),
   created_at: z.string(),
 });
@@ -30,8 +59,31 @@ export const ProvisionTenant = z.strictObject({
   slug: TenantSlug,
   name: Name,
   admin: z.strictObject({ email: Email, name: Name }),
+  /** The installation's first tier when absent. */
+  tier: z.string().max(40).optional(),
 });
 export type ProvisionTenant = z.infer<typeof ProvisionTenant>;
+
+/** Body of `PATCH /v1/tenants/{id}`: what the platform alone decides, and the name. */
+export const TenantPatch = z.strictObject({
+  name: Name.optional(),
+  tier: z.string().max(40).optional(),
+  /** Those named change; null takes back what was switched. */
+  flags: z.partialRecord(z.enum(FLAGS), z.boolean().nullable()).optional(),
+});
+export type TenantPatch = z.infer<typeof TenantPatch>;
+
+/** Body of `POST /v1/tenants/{id}/suspend`. */
+export const SuspendTenant = z.strictObject({ reason: Description.optional() });
+export type SuspendTenant = z.infer<typeof SuspendTenant>;
+
+/** Body of `PATCH /v1/tenant`: what a tenant decides about itself. */
+export const OwnTenantPatch = z.strictObject({
+  name: Name.optional(),
+  registration: Registration.optional(),
+  default_role: Slug.optional(),
+});
+export type OwnTenantPatch = z.infer<typeof OwnTenantPatch>;
 
 /** What provisioning made; the key's secret is shown here and never again. */
 export const ProvisionedTenant = z.object({ tenant: Tenant, admin: User, key: IssuedKey });

@@ -1,7 +1,9 @@
-import { and, asc, eq, gt } from "drizzle-orm";
+import { type SQL, and, asc, eq, gt, inArray } from "drizzle-orm";
+import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
-import type { PlatformScope } from "../db/scope.ts";
+import type { PlatformScope, TenantScope } from "../db/scope.ts";
+import { actingAs, tenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import { FIRST_ENVIRONMENTS } from "../environments/contract.ts";
 import { environment } from "../environments/table.ts";
@@ -10,10 +12,20 @@ import { forgeKey } from "../keys/store.ts";
 import { key } from "../keys/table.ts";
 import { member } from "../members/table.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
-import { TENANT_SCOPES } from "../principals/contract.ts";
+import { type Actor, TENANT_SCOPES } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
 import { user } from "../users/table.ts";
-import type { ProvisionTenant, ProvisionedTenant, Tenant, TenantStatus } from "./contract.ts";
+import { tierOf } from "../tiers/contract.ts";
+import {
+  DEFAULT_FLAGS,
+  type Flags,
+  LEAST_ROLE,
+  type OwnTenantPatch,
+  type ProvisionTenant,
+  type ProvisionedTenant,
+  type Tenant,
+  type TenantPatch,
+} from "./contract.ts";
 import { tenant } from "./table.ts";
 
 /**
@@ -22,23 +34,16 @@ import { tenant } from "./table.ts";
  * One batch. The slug is claimed by its unique index; all other rows are written only where the
  * tenant's own new row is found, so of two racing claims the loser writes nothing.
  *
- * @throws Problem `already_exists` when the slug is taken.
+ * @throws Problem `already_exists` when the slug is taken | `invalid` for a tier there is not.
  */
 export async function provisionTenant(
   platform: PlatformScope,
   input: ProvisionTenant,
   nowMs: number,
+  by: Actor = THE_PLATFORM,
 ): Promise<ProvisionedTenant> {
   const { db } = platform;
-  const row = {
-    id: newId("tenant", nowMs),
-    slug: input.slug,
-    name: input.name,
-    status: "active",
-    revision: 1,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  } as const;
+  const row = newRow(platform, input, nowMs);
   const of = { tenantId: row.id, createdAtMs: nowMs };
   const admin = { id: newId("user", nowMs), email: input.admin.email, name: input.admin.name };
   const forged = await forgeKey(
@@ -46,6 +51,9 @@ export async function provisionTenant(
     nowMs,
   );
   const claimed = eq(tenant.id, row.id);
+  const acting = actingAs(tenantScope(platform, row.id), by);
+  const fact = { action: "tenant.provisioned", kind: "tenant", id: row.id, after: toTenant(row) };
+  const entry = await auditRow(acting, { ...fact, detail: { key: forged.row.id } }, nowMs);
   const [[made]] = await db.batch([
     db.insert(tenant).values(row).onConflictDoNothing().returning(),
     insertWhere(db, user, { ...of, ...admin }, tenant, claimed),
@@ -60,6 +68,7 @@ export async function provisionTenant(
     ...FIRST_ENVIRONMENTS.map((slug) =>
       insertWhere(db, environment, { ...of, slug }, tenant, claimed),
     ),
+    recordedWhere({ ...acting, db }, entry, tenant, claimed),
   ]);
   if (made === undefined) {
     throw new Problem("already_exists", "the slug is taken", {
@@ -67,6 +76,32 @@ export async function provisionTenant(
     });
   }
   return { tenant: toTenant(made), admin, key: forged.issued };
+}
+
+const THE_PLATFORM: Actor = { kind: "platform", id: "platform", address: null, requestId: null };
+
+type TenantRow = typeof tenant.$inferSelect;
+
+/** @throws Problem `invalid` */
+function newRow({ tiers }: PlatformScope, input: ProvisionTenant, nowMs: number): TenantRow {
+  const tier = input.tier ?? tiers[0]?.slug ?? null;
+  demandTier(tiers, tier);
+  return {
+    id: newId("tenant", nowMs),
+    slug: input.slug,
+    name: input.name,
+    status: "active",
+    revision: 1,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    tier,
+    flags: null,
+    registration: null,
+    defaultRole: null,
+    suspendedReason: null,
+    suspendedAtMs: null,
+    lastChangeId: null,
+  };
 }
 
 /** The tenant a hostname's label names, whatever its status; undefined when there is none. */
@@ -97,29 +132,155 @@ export async function listTenants(platform: PlatformScope, page: PageQuery): Pro
   return pageOf(rows.map(toTenant), page.limit, (row) => row.id);
 }
 
+/** The tenant's own row. @throws Problem `not_found` */
+export async function getOwnTenant(scope: TenantScope): Promise<Tenant> {
+  return toTenant(await ownRow(scope));
+}
+
 /**
- * Suspend or reactivate, if the tenant is still at `revision`.
+ * Suspend; again changes the reason. The verb is about the tenant as it is, so it names no revision.
  *
- * @throws Problem `not_found` | `version_conflict`
+ * @throws Problem `not_found` | `version_conflict` when somebody changed it meanwhile | `conflict`
  */
-export async function setTenantStatus(
-  platform: PlatformScope,
-  id: string,
-  revision: number,
-  status: TenantStatus,
+export async function suspendTenant(
+  scope: TenantScope,
+  reason: string | undefined,
   nowMs: number,
 ): Promise<Tenant> {
-  const [row] = await platform.db
-    .update(tenant)
-    .set({ status, revision: revision + 1, updatedAtMs: nowMs })
-    .where(and(eq(tenant.id, id), eq(tenant.revision, revision)))
-    .returning();
+  const { revision, suspendedAtMs } = await ownRow(scope);
+  const set = {
+    status: "suspended",
+    suspendedReason: reason ?? null,
+    suspendedAtMs: suspendedAtMs ?? nowMs,
+  } as const;
+  return changeTenant(scope, revision, { action: "tenant.suspended", set }, nowMs);
+}
+
+/**
+ * The way back: everything is as it was. Of an active tenant it changes nothing.
+ *
+ * @throws Problem as `suspendTenant`
+ */
+export async function reactivateTenant(scope: TenantScope, nowMs: number): Promise<Tenant> {
+  const row = await ownRow(scope);
+  if (row.status === "active") return toTenant(row);
+  const set = { status: "active", suspendedReason: null, suspendedAtMs: null } as const;
+  return changeTenant(scope, row.revision, { action: "tenant.reactivated", set }, nowMs);
+}
+
+/**
+ * What the platform decides about a tenant.
+ *
+ * @throws Problem `not_found` | `version_conflict` | `conflict` | `invalid` for a tier there is not.
+ */
+export async function patchTenant(
+  scope: TenantScope,
+  revision: number,
+  { name, tier, flags }: TenantPatch,
+  nowMs: number,
+): Promise<Tenant> {
+  if (tier !== undefined) demandTier(scope.tiers, tier);
+  const set = {
+    ...(name === undefined ? {} : { name }),
+    ...(tier === undefined ? {} : { tier }),
+    ...(flags === undefined ? {} : { flags: switched((await ownRow(scope)).flags, flags) }),
+  };
+  return changeTenant(scope, revision, { action: "tenant.changed", set }, nowMs);
+}
+
+/**
+ * What a tenant decides about itself. Its flags decide what it may.
+ *
+ * @throws Problem `not_found` | `version_conflict` | `conflict`
+ */
+export async function patchOwnTenant(
+  scope: TenantScope,
+  revision: number,
+  { name, registration, default_role: defaultRole }: OwnTenantPatch,
+  nowMs: number,
+): Promise<Tenant> {
+  const set = {
+    ...(name === undefined ? {} : { name }),
+    ...(registration === undefined ? {} : { registration }),
+    ...(defaultRole === undefined ? {} : { defaultRole }),
+  };
+  return changeTenant(scope, revision, { action: "tenant.changed", set }, nowMs);
+}
+
+type Change = { readonly action: string; readonly set: Partial<TenantRow> };
+
+/** One guarded update of a tenant that is not being erased, and its entry. */
+async function changeTenant(
+  scope: TenantScope,
+  revision: number,
+  { action, set }: Change,
+  nowMs: number,
+): Promise<Tenant> {
+  const before = await ownRow(scope);
+  const after = { ...before, ...set, revision: revision + 1, updatedAtMs: nowMs };
+  const fact = { action, kind: "tenant", id: before.id };
+  const digests = { before: toTenant(before), after: toTenant(after) };
+  const entry = await auditRow(scope, { ...fact, ...digests }, nowMs);
+  const changing = and(
+    mine(scope),
+    eq(tenant.revision, revision),
+    inArray(tenant.status, ["active", "suspended"]),
+  );
+  const [[row]] = await scope.db.batch([
+    scope.db
+      .update(tenant)
+      .set({ ...set, revision: revision + 1, updatedAtMs: nowMs, lastChangeId: entry.id })
+      .where(changing)
+      .returning(),
+    recordedIfChanged(scope, entry, tenant, mine(scope)),
+  ]);
   if (row !== undefined) return toTenant(row);
-  await getTenant(platform, id); // throws not_found when that is the reason
+  const found = await ownRow(scope); // throws not_found when that is the reason
+  if (found.status === "erasing") throw new Problem("conflict", "the tenant is being erased");
   throw new Problem("version_conflict", `the tenant is no longer at revision ${revision}`);
 }
 
-function toTenant(row: typeof tenant.$inferSelect): Tenant {
-  const { id, slug, name, status, revision } = row;
-  return { id, slug, name, status, revision, created_at: rfc3339(row.createdAtMs) };
+async function ownRow(scope: TenantScope): Promise<TenantRow> {
+  const [row] = await scope.db.select().from(tenant).where(mine(scope));
+  if (row === undefined) throw new Problem("not_found", "no such tenant");
+  return row;
+}
+
+function mine({ tenantId }: TenantScope): SQL {
+  return eq(tenant.id, tenantId);
+}
+
+/** @throws Problem `invalid` */
+function demandTier(tiers: PlatformScope["tiers"], slug: string | null): void {
+  if (slug !== null && tierOf(tiers, slug) !== undefined) return;
+  throw new Problem("invalid", "the request does not fit its schema", {
+    errors: [{ pointer: "/tier", detail: `one of ${tiers.map((tier) => tier.slug).join(", ")}` }],
+  });
+}
+
+/** Only what differs from the defaults is kept, so that a default may change. */
+function switched(
+  kept: Partial<Flags> | null,
+  wanted: Exclude<TenantPatch["flags"], undefined>,
+): Partial<Flags> | null {
+  const all = Object.entries({ ...kept, ...wanted }).filter(([, value]) => value !== null);
+  return all.length === 0 ? null : (Object.fromEntries(all) as Partial<Flags>); // of the same keys
+}
+
+function toTenant(row: TenantRow): Tenant {
+  const { id, slug, name, status, tier, revision } = row;
+  return {
+    id,
+    slug,
+    name,
+    status,
+    tier,
+    flags: { ...DEFAULT_FLAGS, ...row.flags },
+    registration: row.registration ?? "closed",
+    default_role: row.defaultRole ?? LEAST_ROLE,
+    suspended_at: row.suspendedAtMs === null ? null : rfc3339(row.suspendedAtMs),
+    suspended_reason: row.suspendedReason,
+    revision,
+    created_at: rfc3339(row.createdAtMs),
+  };
 }

@@ -31,11 +31,41 @@ ALTER TABLE "member" ADD COLUMN "last_change_id" text;
 --> statement-breakpoint
 ALTER TABLE "key" ADD COLUMN "last_change_id" text;
 --> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "project_id" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "owner_id" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "revision" integer;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "updated_at_ms" integer;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "disabled_at_ms" integer;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "allowed_origins" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "allowed_ips" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "rate_limits" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "credits" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "metadata" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "rotated_from" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "rotated_to" text;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "meter_id" text;
+--> statement-breakpoint
+CREATE INDEX "key_owner" ON "key" ("tenant_id", "owner_id") WHERE owner_id is not null;
+--> statement-breakpoint
 ALTER TABLE "agent" ADD COLUMN "project_id" text;
 --> statement-breakpoint
 ALTER TABLE "agent" ADD COLUMN "tags" text;
 --> statement-breakpoint
 ALTER TABLE "agent" ADD COLUMN "owner_id" text;
+--> statement-breakpoint
+ALTER TABLE "draft" ADD COLUMN "last_change_id" text;
 --> statement-breakpoint
 ALTER TABLE "console_session" ADD COLUMN "user_id" text;
 --> statement-breakpoint
@@ -69,6 +99,16 @@ CREATE INDEX "audit_actor" ON "audit" ("tenant_id", "actor_id");
 CREATE INDEX "audit_resource" ON "audit" ("tenant_id", "resource_kind", "resource_id");
 --> statement-breakpoint
 CREATE INDEX "audit_unchained" ON "audit" ("tenant_id") WHERE seq is null;
+--> statement-breakpoint
+CREATE TABLE "audit_checkpoint" (
+  "tenant_id" text NOT NULL,
+  "seq" integer NOT NULL,
+  "hash" text NOT NULL,
+  "at_ms" integer NOT NULL,
+  "kid" text NOT NULL,
+  "signature" text NOT NULL,
+  PRIMARY KEY ("tenant_id", "seq")
+) STRICT;
 --> statement-breakpoint
 CREATE TABLE "data_key" (
   "tenant_id" text NOT NULL,

@@ -31,11 +31,41 @@ ALTER TABLE "member" ADD COLUMN "last_change_id" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "key" ADD COLUMN "last_change_id" text COLLATE "C";
 --> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "project_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "owner_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "revision" bigint;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "updated_at_ms" bigint;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "disabled_at_ms" bigint;
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "allowed_origins" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "allowed_ips" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "rate_limits" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "credits" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "metadata" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "rotated_from" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "rotated_to" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "key" ADD COLUMN "meter_id" text COLLATE "C";
+--> statement-breakpoint
+CREATE INDEX "key_owner" ON "key" ("tenant_id", "owner_id") WHERE owner_id is not null;
+--> statement-breakpoint
 ALTER TABLE "agent" ADD COLUMN "project_id" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "agent" ADD COLUMN "tags" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "agent" ADD COLUMN "owner_id" text COLLATE "C";
+--> statement-breakpoint
+ALTER TABLE "draft" ADD COLUMN "last_change_id" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "console_session" ADD COLUMN "user_id" text COLLATE "C";
 --> statement-breakpoint
@@ -77,6 +107,24 @@ ALTER TABLE "audit" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "audit" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "audit" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "audit_checkpoint" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "seq" bigint NOT NULL,
+  "hash" text COLLATE "C" NOT NULL,
+  "at_ms" bigint NOT NULL,
+  "kid" text COLLATE "C" NOT NULL,
+  "signature" text COLLATE "C" NOT NULL,
+  PRIMARY KEY ("tenant_id", "seq")
+);
+--> statement-breakpoint
+ALTER TABLE "audit_checkpoint" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "audit_checkpoint" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "audit_checkpoint" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "audit_checkpoint" TO berth_app;
 --> statement-breakpoint
 CREATE TABLE "data_key" (
   "tenant_id" text COLLATE "C" NOT NULL,

@@ -4,7 +4,6 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SigningJwk } from "../../core/config.ts";
 import type { Principal } from "../../core/principals/contract.ts";
-import { reactivateTenant, suspendTenant } from "../../core/tenants/store.ts";
 import { issueToken } from "../../core/tokens/signer.ts";
 import type { AgentRuntime } from "../../durable-objects/agent-runtime/object.ts";
 import { Standings } from "../../durable-objects/agent-runtime/standing.ts";
@@ -19,6 +18,7 @@ import {
   newToken,
   newWorld,
   provision,
+  setStanding,
   shapeOf,
 } from "../fixtures/world.ts";
 
@@ -121,11 +121,10 @@ describe("S3: a socket ends", () => {
     const theirs = await liveAgent(umbrella, "theirs");
     const [one, two] = [await openChat(umbrella, "theirs"), await openChat(umbrella, "theirs")];
     await one.turn("Hello");
-    const { platform } = servicesOf(env);
-    await setTenantStatus(platform, umbrella.id, 1, "suspended", Date.now());
+    await setStanding(umbrella, "suspend");
     one.send({ type: "ping" });
     expect(await one.closed).toMatchObject({ code: 4403 });
-    await setTenantStatus(platform, umbrella.id, 2, "active", Date.now());
+    await setStanding(umbrella, "reactivate");
     await two.turn("Still here");
     const deleted = await umbrella.ask(`/v1/agents/${theirs.id}`, {
       method: "DELETE",

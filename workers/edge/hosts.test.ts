@@ -71,18 +71,3 @@ describe("F1: the Host header alone names the tenant", () => {
     expect((await get("acme.localhost", {}, "/v1/tenants")).status).toBe(404);
   });
 });
-
-describe("F18: a tenant that is suspended", () => {
-  it("is told so on every route, and nothing else happens", async () => {
-    const { setTenantStatus } = await import("../../core/tenants/store.ts");
-    const { servicesOf } = await import("./services.ts");
-    const { env } = await import("cloudflare:workers");
-    const { platform } = servicesOf(env);
-    await setTenantStatus(platform, world.globex.id, 1, "suspended", Date.now());
-    const answer = await world.globex.ask("/v1/users/me");
-    expect(answer.status).toBe(403);
-    expect(await answer.json()).toMatchObject({ code: "suspended" });
-    await setTenantStatus(platform, world.globex.id, 2, "active", Date.now());
-    expect((await world.globex.ask("/v1/users/me")).status).toBe(200);
-  });
-});

@@ -1,4 +1,5 @@
 import type { Access } from "../../core/access/contract.ts";
+import type { ClientRow } from "../../core/clients/store.ts";
 import { type Config, parseConfig } from "../../core/config.ts";
 import type { ConsoleSession } from "../../core/console-sessions/contract.ts";
 import { d1Platform } from "../../core/db/d1.ts";
@@ -32,6 +33,8 @@ export type Services = {
   readonly members: ReadCache<Membership>;
   /** By tenant, kind and id of the principal. Forgotten by `forgetAccess`. */
   readonly access: ReadCache<Access>;
+  /** App clients, by tenant and id. */
+  readonly clients: ReadCache<ClientRow>;
   /** By the hash of the cookie. */
   readonly sessions: ReadCache<ConsoleSession>;
   readonly tokens: TokenVerifier;
@@ -64,6 +67,7 @@ function openServices(env: Env): Services {
     keys: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     access: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     members: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
+    clients: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     sessions: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     tokens: new TokenVerifier(config, keySetFetch(config)),
   };

@@ -31,6 +31,11 @@ export function residenceOf(
   return found instanceof Promise ? found.then(admitted) : admitted(found);
 }
 
+/** A tenant changed: this isolate looks it up anew. */
+export function forgetTenant(services: Services, slug: string): void {
+  services.tenants.forget(slug);
+}
+
 async function readResidence(services: Services, slug: string): Promise<Residence | undefined> {
   const tenant = await findTenantBySlug(services.platform, slug);
   return tenant && { tenant, scope: tenantScope(services.platform, tenant.id) };
