@@ -1,22 +1,30 @@
 /**
- * Nobody gives away more than they hold (DECISIONS 25), for whole statements. Pure.
+ * Nobody gives away more than they hold (DECISIONS 25): neither by a key, a client, nor a role. Pure.
  *
- * A statement may be given when, for each scope it allows, one allowing statement of the giver's
- * is at least as wide, and no denying one of the giver's could touch it. Sound, not complete: what
- * would take several of the giver's statements together is refused.
+ * A scope may be given when one allowing statement of the giver's is at least as wide as what is
+ * given, and no denying one could touch it. Sound, not complete: what would take several of the
+ * giver's statements together is refused.
  */
 import { canonical } from "../json/canonical.ts";
-import { type Principal, type Scope, TENANT_SCOPES } from "../principals/contract.ts";
-import type { Conditions, Grant } from "../principals/grants.ts";
+import { type Principal, type Scope, TENANT_SCOPES } from "./contract.ts";
+import type { Conditions } from "./grants.ts";
 
-/** Scopes that `giver` may not give by this statement; none when it may be given. */
-export function beyond(giver: Principal, wanted: Grant): readonly Scope[] {
-  if (wanted.effect === "deny") return []; // takes away, so there is nothing to hold
-  if (giver.kind === "platform") return wanted.scopes.filter((it) => !TENANT_SCOPES.includes(it));
-  return wanted.scopes.filter((scope) => !gives(giver, scope, wanted.when ?? {}));
+/**
+ * Of `wanted` what `principal` has not to give. The platform gives what a tenant can hold, but
+ * never its own scopes.
+ *
+ * @param when  What the receiver is held to: a key's narrowing, a statement's conditions.
+ */
+export function beyond(
+  principal: Principal,
+  wanted: readonly Scope[],
+  when: Conditions = {},
+): readonly Scope[] {
+  return wanted.filter((scope) => !TENANT_SCOPES.includes(scope) || !gives(principal, scope, when));
 }
 
 function gives(giver: Principal, scope: Scope, when: Conditions): boolean {
+  if (giver.kind === "platform") return true;
   if (!giver.scopes.includes(scope) || !insideNarrowing(giver, when)) return false;
   if (giver.grants === undefined) return true;
   const of = giver.grants.filter(({ scopes }) => scopes.includes(scope));
@@ -45,9 +53,8 @@ const LISTS = ["tenants", "projects", "environments", "agents"] as const;
 
 /** Whatever meets `narrow` meets `wide`, for whoever is asked. */
 function implies(narrow: Conditions, wide: Conditions, giverId: string): boolean {
-  const lists = LISTS.every((name) => subset(narrow[name], wide[name]));
   return (
-    lists &&
+    LISTS.every((name) => subset(narrow[name], wide[name])) &&
     subset(ownersOf(narrow), giversOwn(wide, giverId)) &&
     impliesTags(narrow.tags, wide.tags) &&
     impliesTime(narrow.time, wide.time) &&
