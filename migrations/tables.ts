@@ -2,11 +2,13 @@
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { assignment, role } from "../core/access/table.ts";
 import { agent, draft } from "../core/agents/table.ts";
-import { audit } from "../core/audit/table.ts";
+import { audit, auditCheckpoint } from "../core/audit/table.ts";
+import { appClient, clientSecret } from "../core/clients/table.ts";
 import { consoleSession } from "../core/console-sessions/table.ts";
 import { dataKey } from "../core/data-keys/table.ts";
 import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
 import { environment } from "../core/environments/table.ts";
+import { erasure } from "../core/erasure/table.ts";
 import { idempotency } from "../core/idempotency/table.ts";
 import { invocation } from "../core/invocations/table.ts";
 import { key } from "../core/keys/table.ts";
@@ -14,8 +16,10 @@ import { member } from "../core/members/table.ts";
 import { project } from "../core/projects/table.ts";
 import { provider } from "../core/providers/table.ts";
 import { runtimeObject } from "../core/runtime-objects/table.ts";
+import { secret, secretReference, secretVersion } from "../core/secrets/table.ts";
 import { tenant } from "../core/tenants/table.ts";
 import { ticket } from "../core/tickets/table.ts";
+import { transfer } from "../core/transfer/table.ts";
 import { usageRecord } from "../core/usage/table.ts";
 import { user } from "../core/users/table.ts";
 import { version } from "../core/versions/table.ts";
@@ -45,8 +49,16 @@ export const TABLES: readonly SQLiteTable[] = [
   ticket,
   idempotency,
   audit,
+  appClient,
+  clientSecret,
+  auditCheckpoint,
   dataKey,
+  secret,
+  secretVersion,
+  secretReference,
   project,
   role,
   assignment,
+  transfer,
+  erasure,
 ];

@@ -174,9 +174,19 @@ const ACROSS: readonly { readonly from: RegExp; readonly to: RegExp; readonly wh
     why: "which labels can be tenants is one rule, asked by the parser of hosts too",
   },
   {
+    from: /^core\/clients\/(?:format|store-secrets)\.ts$/,
+    to: /^core\/keys\/format\.ts$/,
+    why: "a client's secret is made, checked and hashed as a key is, under a head of its own",
+  },
+  {
     from: /^core\/(?:console-sessions|tickets)\/store\.ts$/,
     to: /^core\/keys\/format\.ts$/,
     why: "sessions and tickets are secrets made and hashed as keys are",
+  },
+  {
+    from: /^core\/audit\/checkpoint\.ts$/,
+    to: /^core\/tokens\/(?:jws|signer)\.ts$/,
+    why: "a checkpoint is signed by the key of our tokens and opened as carefully as one",
   },
 ];
 

@@ -1,17 +1,20 @@
 /** Every route of both hosts, in the order a reader looks for them. */
 import { agents } from "./api/agents.ts";
+import { audit } from "./api/audit.ts";
 import { agentDeployments, deployments } from "./api/deployments.ts";
 import { drafts } from "./api/drafts.ts";
 import { environments } from "./api/environments.ts";
 import { invocations } from "./api/invocations.ts";
 import { keys } from "./api/keys.ts";
 import { providers } from "./api/providers.ts";
+import { tenant } from "./api/tenant.ts";
 import { tenants } from "./api/tenants.ts";
 import { usage } from "./api/usage.ts";
 import { users } from "./api/users.ts";
 import { wellKnown } from "./auth/jwks.ts";
 import { session } from "./auth/session.ts";
 import { newApp } from "./edge/app.ts";
+import { chainsChanges } from "./jobs/chain.ts";
 import { chat } from "./serve/chat.ts";
 import { consolePages } from "./serve/console.ts";
 import { docs, platformHome } from "./serve/docs.ts";
@@ -31,15 +34,20 @@ app.platform
   .route("/", openapi(describe))
   .route("/", docs(describe));
 
+// What the data plane serves writes no trail, and is not asked to.
+app.tenant.use("/v1/*", chainsChanges()).use("/auth/*", chainsChanges());
+
 app.tenant
   .route("/v1/agents", agents)
   .route("/v1/agents", drafts)
   .route("/v1/agents", agentDeployments)
+  .route("/v1/audit", audit)
   .route("/v1/deployments", deployments)
   .route("/v1/environments", environments)
   .route("/v1/invocations", invocations)
   .route("/v1/keys", keys)
   .route("/v1/providers", providers)
+  .route("/v1/tenant", tenant)
   .route("/v1/tickets", tickets)
   .route("/v1/usage", usage)
   .route("/v1/users", users)

@@ -45,6 +45,8 @@ export const draft = sqliteTable(
     spec: text("spec", { mode: "json" }).$type<AgentSpec>().notNull(),
     revision: integer("revision").notNull(),
     updatedAtMs: integer("updated_at_ms").notNull(),
+    /** The audit entry of the last change; null before the first. */
+    lastChangeId: text("last_change_id"),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.agentId] })],
 );

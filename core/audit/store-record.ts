@@ -11,6 +11,7 @@ import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import { newId } from "../ids.ts";
 import { canonical } from "../json/canonical.ts";
+import { sha256 } from "./chain.ts";
 import { audit } from "./table.ts";
 
 /** One thing that was done. */
@@ -24,7 +25,7 @@ export type Fact = {
   readonly before?: unknown;
   readonly after?: unknown;
   /** Small facts that are no secret and no person's. */
-  readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
+  readonly detail?: Readonly<Record<string, string | number | boolean | null | undefined>>;
 };
 
 /** An entry that is not written yet. Its `id` is the change's id. */
@@ -45,8 +46,8 @@ export async function auditRow(scope: TenantScope, fact: Fact, nowMs: number): P
     resourceKind: fact.kind,
     resourceId: fact.id,
     result: fact.result ?? "done",
-    beforeDigest: fact.before === undefined ? null : await digestOf(fact.before),
-    afterDigest: fact.after === undefined ? null : await digestOf(fact.after),
+    beforeDigest: fact.before === undefined ? null : await sha256(canonical(fact.before)),
+    afterDigest: fact.after === undefined ? null : await sha256(canonical(fact.after)),
     detail: fact.detail === undefined ? null : canonical(fact.detail),
     seq: null,
     previousHash: null,
@@ -57,6 +58,11 @@ export async function auditRow(scope: TenantScope, fact: Fact, nowMs: number): P
 /** The entry as a statement of its change's batch, for a change that cannot miss. */
 export function recorded(scope: TenantScope, row: AuditRow) {
   return scope.db.insert(audit).values(row);
+}
+
+/** An entry by itself: of an access, or of what is about to be asked of an object. */
+export async function record(scope: TenantScope, fact: Fact, nowMs: number): Promise<void> {
+  await recorded(scope, await auditRow(scope, fact, nowMs));
 }
 
 /** The entry, written once for each row of `table` that `where` finds: before a guarded delete. */
@@ -77,14 +83,4 @@ export function recordedIfChanged<T extends SQLiteTable & { lastChangeId: SQLite
   where: SQL | undefined,
 ) {
   return recordedWhere(scope, row, table, and(where, eq(table.lastChangeId, row.id)));
-}
-
-/** SHA-256 of the canonical JSON, base64url. */
-async function digestOf(value: unknown): Promise<string> {
-  const bytes = new TextEncoder().encode(canonical(value));
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return btoa(String.fromCharCode(...new Uint8Array(digest)))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
 }

@@ -1,5 +1,12 @@
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import {
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core";
 
 /**
  * Who did what to which resource, when and from where. Written with the change, unchained; the
@@ -34,10 +41,28 @@ export const audit = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),
-    index("audit_seq").on(t.tenantId, t.seq),
+    // No two entries have one place, whoever chains them.
+    uniqueIndex("audit_seq").on(t.tenantId, t.seq),
+    index("audit_actor").on(t.tenantId, t.actorId),
     index("audit_resource").on(t.tenantId, t.resourceKind, t.resourceId),
     index("audit_unchained")
       .on(t.tenantId)
       .where(sql`seq is null`),
   ],
+);
+
+/** Marks of a tenant's chain under our signature. Written once by its gate, never updated. */
+export const auditCheckpoint = sqliteTable(
+  "audit_checkpoint",
+  {
+    tenantId: text("tenant_id").notNull(),
+    /** Of the entry it stands at. */
+    seq: integer("seq").notNull(),
+    hash: text("hash").notNull(),
+    atMs: integer("at_ms").notNull(),
+    kid: text("kid").notNull(),
+    /** Compact JWS over `{tenant_id, seq, hash, at}`. */
+    signature: text("signature").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.seq] })],
 );

@@ -1,4 +1,6 @@
 /** A tenant with at least one row in every table, for tests that walk the tables. */
+import { keepCheckpoint } from "../audit/store-chain.ts";
+import { rfc3339 } from "../clock.ts";
 import { createConsoleSession } from "../console-sessions/store.ts";
 import { ensureDataKeys } from "../data-keys/store.ts";
 import { beginBuilding, createDeployment, finishLive } from "../deployments/store.ts";
@@ -39,5 +41,7 @@ export async function furnishedTenant(platform: PlatformScope) {
   await createTicket(scope, binding, NOON);
   const subject = { principal: key.id, route: "POST /x", fingerprint: "f" };
   await claimKey(scope, { ...subject, key: newId("request", NOON) }, NOON);
+  const mark = { seq: 1, hash: "h", at: rfc3339(NOON), kid: "k", signature: "a.b.c" };
+  await keepCheckpoint(scope, mark);
   return { ...made, agent };
 }

@@ -6,6 +6,7 @@
  */
 import { describe } from "vitest";
 import { agentCases } from "./suite-agents.ts";
+import { auditCases } from "./suite-audit.ts";
 import { deploymentCases } from "./suite-deployments.ts";
 import { ledgerCases } from "./suite-ledger.ts";
 import { secretCases } from "./suite-secrets.ts";
@@ -18,6 +19,7 @@ export function storeSuite(engine: string, open: Open): void {
     tenantCases(open);
     platformCases(open);
     agentCases(open);
+    auditCases(open);
     deploymentCases(open);
     ledgerCases(open);
     secretCases(open);

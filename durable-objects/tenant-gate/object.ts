@@ -1,5 +1,24 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Admitted, Demand, RateRefusal, TenantGateRpc } from "./contract.ts";
+import { Chain } from "../../core/audit/chaining.ts";
+import type { Checkpoint } from "../../core/audit/contract.ts";
+import { tenantScope } from "../../core/db/scope.ts";
+import type { KeyUse } from "../../core/keys/use.ts";
+import type { CreditBudget, Credits } from "../../core/limits/contract.ts";
+import { configOf, platformOf } from "../agent-runtime/settings.ts";
+import { keptIn } from "./chain.ts";
+import type {
+  Admitted,
+  Demand,
+  Head,
+  RateRefusal,
+  Returned,
+  SpendRefusal,
+  Spending,
+  Spent,
+  TenantGateRpc,
+} from "./contract.ts";
+import { CreditBook } from "./credits.ts";
+import { countUses, usesSince } from "./key-use.ts";
 import { Limits } from "./limits.ts";
 import { migrateGate } from "./tables.ts";
 
@@ -12,6 +31,13 @@ import { migrateGate } from "./tables.ts";
 export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
   #tenantId: string | undefined;
   readonly #limits = new Limits(this.ctx.storage);
+  readonly #credits = new CreditBook(this.ctx.storage, this.#limits);
+  readonly #chain = new Chain({
+    kept: keptIn(this.ctx.storage),
+    scope: () => tenantScope(platformOf(this.env), this.#tenantId ?? ""),
+    signing: () => configOf(this.env).tokenSigningJwk,
+    now: () => Date.now(),
+  });
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -29,6 +55,46 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
   async admit(tenantId: string, demands: readonly Demand[]): Promise<Admitted | RateRefusal> {
     this.#demand(tenantId);
     return this.#limits.admit(demands, Date.now());
+  }
+
+  async spend(tenantId: string, spending: Spending): Promise<Spent | SpendRefusal> {
+    this.#demand(tenantId);
+    return this.#credits.spend(spending, Date.now());
+  }
+
+  async giveBack(tenantId: string, returned: Returned): Promise<void> {
+    this.#demand(tenantId);
+    this.#credits.giveBack(returned);
+  }
+
+  async creditsLeft(tenantId: string, subject: string, budget: CreditBudget): Promise<Credits> {
+    this.#demand(tenantId);
+    return this.#credits.left(subject, budget, Date.now());
+  }
+
+  async count(tenantId: string, uses: readonly KeyUse[]): Promise<void> {
+    this.#demand(tenantId);
+    countUses(this.ctx.storage, uses);
+  }
+
+  async usesOf(tenantId: string, keyId: string, sinceDay: string): Promise<readonly KeyUse[]> {
+    this.#demand(tenantId);
+    return usesSince(this.ctx.storage, keyId, sinceDay);
+  }
+
+  async chain(tenantId: string): Promise<Head> {
+    this.#demand(tenantId);
+    return { head: await this.#chain.extend() };
+  }
+
+  async head(tenantId: string): Promise<Head> {
+    this.#demand(tenantId);
+    return { head: this.#chain.head() };
+  }
+
+  async checkpoint(tenantId: string): Promise<{ readonly checkpoint: Checkpoint | null }> {
+    this.#demand(tenantId);
+    return { checkpoint: await this.#chain.sign() };
   }
 
   /** @throws Error  a call for another tenant is a defect of the caller's (T1) */

@@ -67,6 +67,8 @@ ALTER TABLE "agent" ADD COLUMN "owner_id" text;
 --> statement-breakpoint
 ALTER TABLE "draft" ADD COLUMN "last_change_id" text;
 --> statement-breakpoint
+ALTER TABLE "provider" ADD COLUMN "secret_name" text;
+--> statement-breakpoint
 ALTER TABLE "console_session" ADD COLUMN "user_id" text;
 --> statement-breakpoint
 CREATE INDEX "console_session_user" ON "console_session" ("tenant_id", "user_id");
@@ -100,6 +102,36 @@ CREATE INDEX "audit_resource" ON "audit" ("tenant_id", "resource_kind", "resourc
 --> statement-breakpoint
 CREATE INDEX "audit_unchained" ON "audit" ("tenant_id") WHERE seq is null;
 --> statement-breakpoint
+CREATE TABLE "app_client" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "name" text NOT NULL,
+  "scopes" text NOT NULL,
+  "token_lifetime_seconds" integer NOT NULL,
+  "enabled" integer NOT NULL,
+  "revision" integer NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_by" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE "client_secret" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "client_id" text NOT NULL,
+  "start" text NOT NULL,
+  "secret_hash" text NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "expires_at_ms" integer,
+  "revoked_at_ms" integer,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "client_secret_client" ON "client_secret" ("tenant_id", "client_id");
+--> statement-breakpoint
 CREATE TABLE "audit_checkpoint" (
   "tenant_id" text NOT NULL,
   "seq" integer NOT NULL,
@@ -129,6 +161,47 @@ CREATE UNIQUE INDEX "data_key_active" ON "data_key" ("tenant_id") WHERE state = 
 CREATE INDEX "data_key_kid" ON "data_key" ("kid");
 --> statement-breakpoint
 CREATE INDEX "data_key_state" ON "data_key" ("state");
+--> statement-breakpoint
+CREATE TABLE "secret" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "name" text NOT NULL,
+  "description" text NOT NULL,
+  "version" integer NOT NULL,
+  "revision" integer NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "rotated_at_ms" integer NOT NULL,
+  "last_used_at_ms" integer,
+  "last_used_by" text,
+  "last_change_id" text NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "secret_name" ON "secret" ("tenant_id", "name");
+--> statement-breakpoint
+CREATE TABLE "secret_version" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "secret_id" text NOT NULL,
+  "version" integer NOT NULL,
+  "sealed" text,
+  "created_at_ms" integer NOT NULL,
+  "ends_at_ms" integer,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "secret_version_number" ON "secret_version" ("tenant_id", "secret_id", "version");
+--> statement-breakpoint
+CREATE INDEX "secret_version_end" ON "secret_version" ("ends_at_ms");
+--> statement-breakpoint
+CREATE TABLE "secret_reference" (
+  "tenant_id" text NOT NULL,
+  "version_id" text NOT NULL,
+  "name" text NOT NULL,
+  PRIMARY KEY ("tenant_id", "version_id", "name")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "secret_reference_name" ON "secret_reference" ("tenant_id", "name");
 --> statement-breakpoint
 CREATE TABLE "project" (
   "tenant_id" text NOT NULL,
@@ -180,3 +253,46 @@ CREATE TABLE "assignment" (
 CREATE INDEX "assignment_principal" ON "assignment" ("tenant_id", "principal_id");
 --> statement-breakpoint
 CREATE INDEX "assignment_role" ON "assignment" ("tenant_id", "role");
+--> statement-breakpoint
+CREATE TABLE "transfer" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "kind" text NOT NULL,
+  "status" text NOT NULL,
+  "requested_by" text NOT NULL,
+  "lines" integer NOT NULL,
+  "size_bytes" integer NOT NULL,
+  "sha256" text,
+  "error" text,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "transfer_id" ON "transfer" ("id");
+--> statement-breakpoint
+CREATE UNIQUE INDEX "transfer_importing" ON "transfer" ("tenant_id") WHERE kind = 'import' and status = 'running';
+--> statement-breakpoint
+CREATE INDEX "transfer_running" ON "transfer" ("updated_at_ms") WHERE status = 'running';
+--> statement-breakpoint
+CREATE TABLE "erasure" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "slug" text NOT NULL,
+  "phase" text NOT NULL,
+  "counts" text,
+  "keys" text,
+  "requested_by" text NOT NULL,
+  "requested_at_ms" integer NOT NULL,
+  "due_at_ms" integer,
+  "slug_free_at_ms" integer NOT NULL,
+  "erased_at_ms" integer,
+  "certificate" text,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "erasure_id" ON "erasure" ("id");
+--> statement-breakpoint
+CREATE INDEX "erasure_due" ON "erasure" ("due_at_ms");
+--> statement-breakpoint
+CREATE INDEX "erasure_slug" ON "erasure" ("slug");

@@ -67,6 +67,8 @@ ALTER TABLE "agent" ADD COLUMN "owner_id" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "draft" ADD COLUMN "last_change_id" text COLLATE "C";
 --> statement-breakpoint
+ALTER TABLE "provider" ADD COLUMN "secret_name" text COLLATE "C";
+--> statement-breakpoint
 ALTER TABLE "console_session" ADD COLUMN "user_id" text COLLATE "C";
 --> statement-breakpoint
 CREATE INDEX "console_session_user" ON "console_session" ("tenant_id", "user_id");
@@ -107,6 +109,52 @@ ALTER TABLE "audit" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "audit" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "audit" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "app_client" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "scopes" text COLLATE "C" NOT NULL,
+  "token_lifetime_seconds" bigint NOT NULL,
+  "enabled" bigint NOT NULL,
+  "revision" bigint NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_by" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+ALTER TABLE "app_client" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "app_client" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "app_client" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "app_client" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "client_secret" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "client_id" text COLLATE "C" NOT NULL,
+  "start" text COLLATE "C" NOT NULL,
+  "secret_hash" text COLLATE "C" NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "expires_at_ms" bigint,
+  "revoked_at_ms" bigint,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE INDEX "client_secret_client" ON "client_secret" ("tenant_id", "client_id");
+--> statement-breakpoint
+ALTER TABLE "client_secret" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "client_secret" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "client_secret" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "client_secret" TO berth_app;
 --> statement-breakpoint
 CREATE TABLE "audit_checkpoint" (
   "tenant_id" text COLLATE "C" NOT NULL,
@@ -153,6 +201,71 @@ ALTER TABLE "data_key" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "data_key" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "data_key" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "secret" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "description" text COLLATE "C" NOT NULL,
+  "version" bigint NOT NULL,
+  "revision" bigint NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "rotated_at_ms" bigint NOT NULL,
+  "last_used_at_ms" bigint,
+  "last_used_by" text COLLATE "C",
+  "last_change_id" text COLLATE "C" NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "secret_name" ON "secret" ("tenant_id", "name");
+--> statement-breakpoint
+ALTER TABLE "secret" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "secret" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "secret" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "secret" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "secret_version" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "secret_id" text COLLATE "C" NOT NULL,
+  "version" bigint NOT NULL,
+  "sealed" text COLLATE "C",
+  "created_at_ms" bigint NOT NULL,
+  "ends_at_ms" bigint,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "secret_version_number" ON "secret_version" ("tenant_id", "secret_id", "version");
+--> statement-breakpoint
+CREATE INDEX "secret_version_end" ON "secret_version" ("ends_at_ms");
+--> statement-breakpoint
+ALTER TABLE "secret_version" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "secret_version" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "secret_version" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "secret_version" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "secret_reference" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "version_id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  PRIMARY KEY ("tenant_id", "version_id", "name")
+);
+--> statement-breakpoint
+CREATE INDEX "secret_reference_name" ON "secret_reference" ("tenant_id", "name");
+--> statement-breakpoint
+ALTER TABLE "secret_reference" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "secret_reference" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "secret_reference" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "secret_reference" TO berth_app;
 --> statement-breakpoint
 CREATE TABLE "project" (
   "tenant_id" text COLLATE "C" NOT NULL,
@@ -228,3 +341,62 @@ ALTER TABLE "assignment" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "assignment" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "assignment" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "transfer" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "kind" text COLLATE "C" NOT NULL,
+  "status" text COLLATE "C" NOT NULL,
+  "requested_by" text COLLATE "C" NOT NULL,
+  "lines" bigint NOT NULL,
+  "size_bytes" bigint NOT NULL,
+  "sha256" text COLLATE "C",
+  "error" text COLLATE "C",
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE INDEX "transfer_id" ON "transfer" ("id");
+--> statement-breakpoint
+CREATE UNIQUE INDEX "transfer_importing" ON "transfer" ("tenant_id") WHERE kind = 'import' and status = 'running';
+--> statement-breakpoint
+CREATE INDEX "transfer_running" ON "transfer" ("updated_at_ms") WHERE status = 'running';
+--> statement-breakpoint
+ALTER TABLE "transfer" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "transfer" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "transfer" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "transfer" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "erasure" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "slug" text COLLATE "C" NOT NULL,
+  "phase" text COLLATE "C" NOT NULL,
+  "counts" text COLLATE "C",
+  "keys" text COLLATE "C",
+  "requested_by" text COLLATE "C" NOT NULL,
+  "requested_at_ms" bigint NOT NULL,
+  "due_at_ms" bigint,
+  "slug_free_at_ms" bigint NOT NULL,
+  "erased_at_ms" bigint,
+  "certificate" text COLLATE "C",
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE INDEX "erasure_id" ON "erasure" ("id");
+--> statement-breakpoint
+CREATE INDEX "erasure_due" ON "erasure" ("due_at_ms");
+--> statement-breakpoint
+CREATE INDEX "erasure_slug" ON "erasure" ("slug");
+--> statement-breakpoint
+ALTER TABLE "erasure" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "erasure" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "erasure" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "erasure" TO berth_app;

@@ -11,9 +11,11 @@ import { deleteExpiredAnswers } from "../../core/idempotency/store.ts";
 import { listObjectsByTag } from "../../core/runtime-objects/store.ts";
 import { deleteExpiredTickets } from "../../core/tickets/store.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
+import { gateOf } from "../api/gate.ts";
 import { runtimeOf } from "../api/runtime.ts";
 import { servicesOf } from "../edge/services.ts";
 import { logFault } from "./batch.ts";
+import { chainTails } from "./chain.ts";
 import { AT_START } from "./cron.ts";
 
 /** Messages at once; `sendBatch` takes no more. */
@@ -30,6 +32,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
   await each([
     () => resendDeployments(platform, env.DEPLOYMENTS, nowMs, cron === AT_START),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
+    () => chainTails(platform, (tenantId) => gateOf(env, tenantId)),
     () => deleteExpiredConsoleSessions(platform, nowMs),
     () => deleteExpiredAnswers(platform, nowMs),
     () => deleteExpiredTickets(platform, nowMs),
