@@ -65,7 +65,8 @@ export function sameHash(a: string, b: string): boolean {
   return difference === 0;
 }
 
-function checkOf(body: string): string {
+/** The check at the end of a secret of ours, over all before it. */
+export function checkOf(body: string): string {
   return base62(BigInt(crc32(body)), CHECK_LENGTH);
 }
 

@@ -1,31 +1,42 @@
-import { and, asc, eq, gt, isNull } from "drizzle-orm";
-import { oneAgent } from "../agents/live.ts";
+import { type SQL, and, asc, eq, gt, isNotNull, isNull, like, sql } from "drizzle-orm";
 import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
-import { agent } from "../agents/table.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
-import { hasEnvironment } from "../environments/store.ts";
 import { newId } from "../ids.ts";
-import { type Page, type PageQuery, pageOf } from "../page.ts";
+import type { Meter } from "../limits/contract.ts";
+import { type Page, pageOf } from "../page.ts";
 import type { Principal, Scope } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
 import { quotaExceeded, withinQuota } from "../tiers/store.ts";
-import type { CreateKey, IssuedKey, Key } from "./contract.ts";
+import type { CreateKey, IssuedKey, Key, KeyListQuery } from "./contract.ts";
 import { hashSecret, makeKey, newSecret, startOf } from "./format.ts";
-import { mintable } from "./mintable.ts";
+import { mintable, type WantedKey } from "./mintable.ts";
+import { type KeyTableRow, meterOf, toKey } from "./row.ts";
+import { type KeySettings, settingsOf } from "./store-settings.ts";
 import { key } from "./table.ts";
 
 /** What the edge needs of a key to make a principal of it. */
-export type KeyRow = {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly secretHash: string;
+export type KeyRow = Pick<
+  KeyTableRow,
+  | "id"
+  | "name"
+  | "tenantId"
+  | "secretHash"
+  | "projectId"
+  | "agentId"
+  | "environment"
+  | "ownerId"
+  | "expiresAtMs"
+  | "revokedAtMs"
+  | "disabledAtMs"
+  | "allowedOrigins"
+  | "allowedIps"
+  | "metadata"
+> & {
   readonly scopes: readonly Scope[];
-  readonly agentId: string | null;
-  readonly environment: string | null;
-  readonly expiresAtMs: number | null;
-  readonly revokedAtMs: number | null;
+  /** Absent for a key without limits of its own: then nothing is asked of the gate. */
+  readonly meter: Meter | undefined;
 };
 
 /** A key that is made but not stored yet. */
@@ -34,101 +45,152 @@ export type ForgedKey = {
   readonly issued: IssuedKey;
 };
 
+type Wish = Pick<KeyTableRow, "tenantId" | "name" | "scopes" | "createdBy"> &
+  Partial<KeySettings & Pick<KeyTableRow, "ownerId" | "rotatedFrom" | "meterId" | "revision">>;
+
 /** Make a key for `wanted`: its row holds the secret's hash, its answer the secret. Reads nothing. */
-export async function forgeKey(
-  wanted: Pick<
-    typeof key.$inferInsert,
-    "tenantId" | "name" | "scopes" | "agentId" | "environment" | "expiresAtMs" | "createdBy"
-  >,
-  nowMs: number,
-): Promise<ForgedKey> {
+export async function forgeKey(wanted: Wish, nowMs: number): Promise<ForgedKey> {
   const id = newId("key", nowMs);
   const secret = newSecret();
   const row = {
+    ...UNRESTRICTED,
     ...wanted,
-    agentId: wanted.agentId ?? null,
-    environment: wanted.environment ?? null,
-    expiresAtMs: wanted.expiresAtMs ?? null,
     id,
     start: startOf(id),
     secretHash: await hashSecret(secret),
     createdAtMs: nowMs,
-    revokedAtMs: null,
-    lastChangeId: null,
+    updatedAtMs: nowMs,
   };
   return { row, issued: { ...toKey(row), secret: makeKey({ id, secret }) } };
 }
 
+const UNRESTRICTED = {
+  agentId: null,
+  environment: null,
+  expiresAtMs: null,
+  revokedAtMs: null,
+  lastChangeId: null,
+  projectId: null,
+  ownerId: null,
+  revision: 1,
+  disabledAtMs: null,
+  allowedOrigins: null,
+  allowedIps: null,
+  rateLimits: null,
+  credits: null,
+  metadata: null,
+  rotatedFrom: null,
+  rotatedTo: null,
+  meterId: null,
+} as const;
+
 /**
  * Mint a key that holds no more than `principal` does (DECISIONS 25).
  *
- * @throws Problem `forbidden` with the places that go too far | `invalid` for an agent or an
- *         environment the tenant has not, and for an expiry that has passed | `quota_exceeded`
+ * @param ownerId  The user whose personal key it is to be; null for a key of the tenant.
+ * @throws Problem `forbidden` with the places that go too far | `invalid` for what the tenant has
+ *         not, and for an expiry that has passed | `quota_exceeded`
  */
 export async function createKey(
   scope: TenantScope,
   principal: Principal,
   input: CreateKey,
   nowMs: number,
+  ownerId: string | null = null,
 ): Promise<IssuedKey> {
-  const narrowing = await narrowingOf(scope, input);
-  const faults = mintable(principal, { scopes: input.scopes, ...narrowing });
-  if (faults.length > 0) {
-    throw new Problem("forbidden", "a key mints only a subset of itself", { errors: faults });
-  }
-  const expiresAtMs = input.expires_at === undefined ? null : Date.parse(input.expires_at);
-  if (expiresAtMs !== null && expiresAtMs <= nowMs) throw invalid("/expires_at", "has passed");
-  const { row, issued } = await forgeKey(
-    {
-      tenantId: scope.tenantId,
-      name: input.name,
-      scopes: input.scopes,
-      agentId: narrowing.agentId ?? null,
-      environment: narrowing.environment ?? null,
-      expiresAtMs,
-      createdBy: principal.id,
-    },
+  const { tenantId } = scope;
+  const settings = { ...(await settingsOf(scope, input, 1, nowMs)), ownerId };
+  const { name, scopes } = input;
+  await demandMintable(scope, principal, { ...settings, scopes });
+  const forged = await forgeKey(
+    { ...settings, tenantId, name, scopes, createdBy: principal.id },
     nowMs,
   );
-  const after = toKey(row);
-  const entry = await auditRow(
-    scope,
-    { action: "key.created", kind: "key", id: row.id, after },
-    nowMs,
-  );
+  const { row, issued } = forged;
+  const fact = { action: "key.created", kind: "key", id: row.id, after: toKey(row) };
+  const entry = await auditRow(scope, fact, nowMs);
   const quota = withinQuota(scope, "keys");
-  const made = and(eq(key.tenantId, scope.tenantId), eq(key.id, row.id));
   const [, [stored]] = await scope.db.batch([
     quota.hold,
     quota.insert(key, row).returning({ id: key.id }),
-    recordedWhere(scope, entry, key, made),
+    recordedWhere(scope, entry, key, oneKey(scope, row.id)),
   ]);
   if (stored === undefined) throw await quotaExceeded(scope, "keys");
   return issued;
 }
 
+/**
+ * May `principal` bring a key like this about? A key's own row is asked for the rules it is held to.
+ *
+ * @throws Problem `forbidden` with the places that go too far
+ */
+export async function demandMintable(
+  scope: TenantScope,
+  principal: Principal,
+  wanted: WantedKey,
+): Promise<void> {
+  const [own] =
+    principal.kind === "key"
+      ? await scope.db.select().from(key).where(oneKey(scope, principal.id))
+      : [];
+  const errors = mintable(principal, wanted, own);
+  if (errors.length === 0) return;
+  throw new Problem("forbidden", "a key mints only a subset of itself", { errors });
+}
+
 /** Keys in the order they were made, revoked ones too. */
-export async function listKeys(scope: TenantScope, page: PageQuery): Promise<Page<Key>> {
-  const after = idAfter("key", page.cursor);
+export async function listKeys(scope: TenantScope, query: KeyListQuery): Promise<Page<Key>> {
+  const after = idAfter("key", query.cursor);
   const rows = await scope.db
     .select()
     .from(key)
     .where(
-      and(eq(key.tenantId, scope.tenantId), after === undefined ? undefined : gt(key.id, after)),
+      and(
+        eq(key.tenantId, scope.tenantId),
+        after === undefined ? undefined : gt(key.id, after),
+        ...filtersOf(query),
+      ),
     )
     .orderBy(asc(key.id))
-    .limit(page.limit + 1);
-  return pageOf(rows.map(toKey), page.limit, (row) => row.id);
+    .limit(query.limit + 1);
+  return pageOf(rows.map(toKey), query.limit, (row) => row.id);
+}
+
+function filtersOf(query: KeyListQuery): readonly (SQL | undefined)[] {
+  const { status, agent_id, project_id, owner_id, environment, name } = query;
+  return [
+    agent_id === undefined ? undefined : eq(key.agentId, agent_id),
+    project_id === undefined ? undefined : eq(key.projectId, project_id),
+    owner_id === undefined ? undefined : eq(key.ownerId, owner_id),
+    environment === undefined ? undefined : eq(key.environment, environment),
+    name === undefined ? undefined : named(name),
+    status === "revoked" ? isNotNull(key.revokedAtMs) : undefined,
+    status === "active" || status === "disabled" ? isNull(key.revokedAtMs) : undefined,
+    status === "active" ? isNull(key.disabledAtMs) : undefined,
+    status === "disabled" ? isNotNull(key.disabledAtMs) : undefined,
+  ];
+}
+
+/** The part as it is written: `%` and `_` mean themselves. */
+function named(part: string): SQL {
+  const escaped = part.toLowerCase().replaceAll(/[\\%_]/g, (mark) => `\\${mark}`);
+  return sql`${like(sql`lower(${key.name})`, `%${escaped}%`)} escape '\\'`;
 }
 
 /** @throws Problem `not_found` */
 export async function getKey(scope: TenantScope, id: string): Promise<Key> {
-  const [row] = await scope.db
-    .select()
-    .from(key)
-    .where(and(eq(key.tenantId, scope.tenantId), eq(key.id, id)));
+  return toKey(await keyRowOf(scope, id));
+}
+
+/** The whole row. @throws Problem `not_found` */
+export async function keyRowOf(scope: TenantScope, id: string): Promise<KeyTableRow> {
+  const [row] = await scope.db.select().from(key).where(oneKey(scope, id));
   if (row === undefined) throw new Problem("not_found", "no such key");
-  return toKey(row);
+  return row;
+}
+
+export function oneKey(scope: TenantScope, id: string): SQL | undefined {
+  return and(eq(key.tenantId, scope.tenantId), eq(key.id, id));
 }
 
 /**
@@ -142,11 +204,11 @@ export async function revokeKey(scope: TenantScope, id: string, nowMs: number): 
   const after = { ...before, status: "revoked" as const, revoked_at: rfc3339(nowMs) };
   const fact = { action: "key.revoked", kind: "key", id, before, after };
   const entry = await auditRow(scope, fact, nowMs);
-  const one = and(eq(key.tenantId, scope.tenantId), eq(key.id, id));
+  const one = oneKey(scope, id);
   await scope.db.batch([
     scope.db
       .update(key)
-      .set({ revokedAtMs: nowMs, lastChangeId: entry.id })
+      .set({ revokedAtMs: nowMs, updatedAtMs: nowMs, lastChangeId: entry.id })
       .where(and(one, isNull(key.revokedAtMs))),
     recordedIfChanged(scope, entry, key, one),
   ]);
@@ -158,55 +220,25 @@ export async function findKey(platform: PlatformScope, keyId: string): Promise<K
   const [row] = await platform.db
     .select({
       id: key.id,
+      name: key.name,
       tenantId: key.tenantId,
       secretHash: key.secretHash,
       scopes: key.scopes,
+      projectId: key.projectId,
       agentId: key.agentId,
       environment: key.environment,
+      ownerId: key.ownerId,
       expiresAtMs: key.expiresAtMs,
       revokedAtMs: key.revokedAtMs,
+      disabledAtMs: key.disabledAtMs,
+      allowedOrigins: key.allowedOrigins,
+      allowedIps: key.allowedIps,
+      rateLimits: key.rateLimits,
+      credits: key.credits,
+      metadata: key.metadata,
+      meterId: key.meterId,
     })
     .from(key)
     .where(eq(key.id, keyId));
-  return row;
-}
-
-/** Ids of what the key is to be narrowed to; each must exist in this tenant. */
-async function narrowingOf(
-  scope: TenantScope,
-  input: CreateKey,
-): Promise<{ readonly agentId?: string; readonly environment?: string }> {
-  const { environment } = input;
-  if (environment !== undefined) {
-    const known = await hasEnvironment(scope, environment);
-    if (!known) throw invalid("/environment", "no such environment");
-  }
-  if (input.agent === undefined) return environment === undefined ? {} : { environment };
-  const [found] = await scope.db
-    .select({ id: agent.id })
-    .from(agent)
-    .where(oneAgent(scope, input.agent));
-  if (found === undefined) throw invalid("/agent", "no such agent");
-  return { agentId: found.id, ...(environment === undefined ? {} : { environment }) };
-}
-
-function invalid(pointer: string, detail: string): Problem {
-  return new Problem("invalid", "the request does not fit its schema", {
-    errors: [{ pointer, detail }],
-  });
-}
-
-function toKey(row: typeof key.$inferSelect): Key {
-  return {
-    id: row.id,
-    name: row.name,
-    start: row.start,
-    scopes: [...row.scopes],
-    agent_id: row.agentId,
-    environment: row.environment,
-    status: row.revokedAtMs === null ? "active" : "revoked",
-    created_at: rfc3339(row.createdAtMs),
-    expires_at: row.expiresAtMs === null ? null : rfc3339(row.expiresAtMs),
-    revoked_at: row.revokedAtMs === null ? null : rfc3339(row.revokedAtMs),
-  };
+  return row && { ...row, meter: meterOf(row) };
 }

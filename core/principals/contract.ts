@@ -1,3 +1,4 @@
+import type { Meter } from "../limits/contract.ts";
 import type { Grant } from "./grants.ts";
 
 /**
@@ -85,6 +86,8 @@ export type Principal = {
   readonly grants?: readonly Grant[];
   /** The scope the route demanded, for its resource checks; set by `may`, beside `grants` alone. */
   readonly asked?: Scope;
+  /** What it may use up (API keys); absent for one without limits of its own. */
+  readonly meter?: Meter;
   /** Epoch ms at which the credential ends by itself; absent when only revoking ends it. */
   readonly endsAtMs?: number;
   /** Hash of the console session it was presented through: signing out ends it. */

@@ -46,6 +46,13 @@ export class Limits {
     return { ok: true, remaining };
   }
 
+  /** What would be admitted at once, for each demand; takes nothing. */
+  left(demands: readonly Demand[], nowMs: number): readonly number[] {
+    return demands.map(({ subject, limit, periodMs }) =>
+      gcraRemaining(this.#tatOf(subject), limit, nowMs, periodMs),
+    );
+  }
+
   #tatOf(subject: string): number {
     const [row] = this.#storage.sql
       .exec<{ tat_us: number }>("SELECT tat_us FROM rate WHERE subject = ?", subject)
