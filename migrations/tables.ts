@@ -9,12 +9,16 @@ import { dataKey } from "../core/data-keys/table.ts";
 import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
 import { environment } from "../core/environments/table.ts";
 import { erasure } from "../core/erasure/table.ts";
+import { confirmation } from "../core/confirmations/table.ts";
 import { idempotency } from "../core/idempotency/table.ts";
 import { invocation } from "../core/invocations/table.ts";
+import { issuer } from "../core/issuers/table.ts";
+import { invitation } from "../core/invitations/table.ts";
 import { key } from "../core/keys/table.ts";
 import { member } from "../core/members/table.ts";
 import { project } from "../core/projects/table.ts";
 import { provider } from "../core/providers/table.ts";
+import { refreshToken } from "../core/refresh/table.ts";
 import { runtimeObject } from "../core/runtime-objects/table.ts";
 import { secret, secretReference, secretVersion } from "../core/secrets/table.ts";
 import { tenant } from "../core/tenants/table.ts";
@@ -51,6 +55,7 @@ export const TABLES: readonly SQLiteTable[] = [
   audit,
   appClient,
   clientSecret,
+  issuer,
   auditCheckpoint,
   dataKey,
   secret,
@@ -61,4 +66,7 @@ export const TABLES: readonly SQLiteTable[] = [
   assignment,
   transfer,
   erasure,
+  invitation,
+  confirmation,
+  refreshToken,
 ];

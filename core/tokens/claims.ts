@@ -13,27 +13,36 @@ export const LIFETIME_MAX_SECONDS = 3600;
 export type Expectation = {
   readonly issuer: string;
   readonly audience: string;
-  readonly tenantClaim: string;
-  /** The host's tenant as the claim may name it. */
-  readonly tenantNames: readonly string[];
+  /** Nobody else may be addressed beside us. */
+  readonly oneAudience: boolean;
+  /** The claim that names the tenant, and how it may name the host's; absent: none is looked at. */
+  readonly tenant?: {
+    readonly claim: string;
+    readonly names: readonly string[];
+    readonly needed: boolean;
+  };
+  readonly maxLifetimeSeconds: number;
 };
 
-/** Epoch ms of the end, or why the claims do not hold. */
+/** Epoch ms. */
+export type Times = { readonly beganAtMs: number; readonly endsAtMs: number };
+
+/** When the token began and ends, or why its claims do not hold. */
 export function checkClaims(
   claims: JsonObject,
   expected: Expectation,
   nowMs: number,
-): number | "invalid" | "expired" {
+): Times | "invalid" | "expired" {
   const { iss, aud, sub, exp, iat, nbf } = claims;
-  if (iss !== expected.issuer || !addressed(aud, expected.audience)) return "invalid";
-  if (typeof sub !== "string" || sub.length < 1 || sub.length > 255) return "invalid";
-  const tenant = claims[expected.tenantClaim];
-  if (typeof tenant !== "string" || !expected.tenantNames.includes(tenant)) return "invalid";
+  if (iss !== expected.issuer || !addressed(aud, expected)) return "invalid";
+  if (typeof sub !== "string" || !SUBJECT.test(sub)) return "invalid";
+  if (!ofTenant(claims, expected)) return "invalid";
   if (!isTime(exp) || !isTime(iat) || (nbf !== undefined && !isTime(nbf))) return "invalid";
-  if (exp <= iat || exp - iat > LIFETIME_MAX_SECONDS) return "invalid";
+  if (exp <= iat || exp - iat > expected.maxLifetimeSeconds) return "invalid";
   const now = nowMs / 1000;
   if (iat > now + LEEWAY_SECONDS || (nbf ?? iat) > now + LEEWAY_SECONDS) return "invalid";
-  return exp + LEEWAY_SECONDS <= now ? "expired" : exp * 1000;
+  if (exp + LEEWAY_SECONDS <= now) return "expired";
+  return { beganAtMs: beginning(claims, iat), endsAtMs: exp * 1000 };
 }
 
 /** The scopes of the claim that a tenant's principal can hold at all. */
@@ -48,7 +57,7 @@ export function scopesOf(scope: unknown): readonly Scope[] {
  * Narrowing is copied from what the token was minted for.
  */
 export function ownPrincipal(claims: JsonObject, tenantId: string): Principal | undefined {
-  const { sub, scope, agent_id: agentId, environment } = claims;
+  const { sub, scope, agent_id: agentId, environment, project_id: projectId } = claims;
   const kind = typeof sub === "string" ? KINDS[sub.slice(0, 4)] : undefined;
   if (kind === undefined || typeof sub !== "string") return undefined;
   return {
@@ -58,6 +67,7 @@ export function ownPrincipal(claims: JsonObject, tenantId: string): Principal | 
     scopes: scopesOf(scope),
     ...(typeof agentId === "string" ? { agentId } : {}),
     ...(typeof environment === "string" ? { environment } : {}),
+    ...(typeof projectId === "string" ? { projectId } : {}),
   };
 }
 
@@ -73,8 +83,26 @@ const KINDS: Readonly<Record<string, Principal["kind"]>> = {
   cli_: "app_client",
 };
 
-function addressed(aud: unknown, audience: string): boolean {
-  return aud === audience || (Array.isArray(aud) && aud.length === 1 && aud[0] === audience);
+/** Becomes part of an id: no control characters, no half of a pair. */
+const SUBJECT = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const AUDIENCES_MAX = 16;
+
+function addressed(aud: unknown, { audience, oneAudience }: Expectation): boolean {
+  if (aud === audience) return true;
+  if (!Array.isArray(aud) || aud.length > (oneAudience ? 1 : AUDIENCES_MAX)) return false;
+  return aud.includes(audience);
+}
+
+function ofTenant(claims: JsonObject, { tenant }: Expectation): boolean {
+  if (tenant === undefined) return true;
+  const named = Object.hasOwn(claims, tenant.claim) ? claims[tenant.claim] : undefined;
+  if (named === undefined || named === null) return !tenant.needed;
+  return typeof named === "string" && tenant.names.includes(named);
+}
+
+/** Ours say it to the millisecond: what was begun in the second of a sign-out counts or does not. */
+function beginning({ iat_ms: exact }: JsonObject, iat: number): number {
+  return isTime(exact) && Math.floor(exact / 1000) === Math.floor(iat) ? exact : iat * 1000;
 }
 
 function isTime(value: unknown): value is number {

@@ -26,7 +26,7 @@ beforeEach(() => publish());
 
 describe("F41: issuers outside, each with its own pinned algorithm", () => {
   it("a user of one is a user, under a name no key of ours can have", async () => {
-    const principal = await verifier.verify(await foreignToken(), at());
+    const { principal } = await verifier.verify(await foreignToken(), at());
     expect(principal).toEqual({
       kind: "user",
       id: `${OUTSIDE}#user-7`,
@@ -38,7 +38,7 @@ describe("F41: issuers outside, each with its own pinned algorithm", () => {
 
   it("its scopes are at most a tenant's", async () => {
     const token = await foreignToken({ scope: "tenants:provision agents:read nonsense" });
-    expect((await verifier.verify(token, at())).scopes).toEqual(["agents:read"]);
+    expect((await verifier.verify(token, at())).principal.scopes).toEqual(["agents:read"]);
   });
 
   it("a shared secret works where it is configured, with the tenant in workspaceId", async () => {

@@ -42,7 +42,9 @@ export async function issueToken(jwk: SigningJwk, grant: Grant, nowMs: number): 
     scope: principal.scopes.filter((scope) => asked.includes(scope)).join(" "),
     agent_id: principal.agentId,
     environment: principal.environment,
+    project_id: principal.projectId,
     iat,
+    iat_ms: nowMs,
     exp: iat + lifetimeSeconds,
     jti: newId("event", nowMs),
   };

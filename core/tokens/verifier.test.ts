@@ -34,7 +34,11 @@ describe("tokens of our own", () => {
     const grant = { principal: KEY_HOLDER, tenantId: TENANT.id, origin: ORIGIN };
     const token = await issueToken(jwk, grant, NOW);
     const endsAtMs = (Math.floor(NOW / 1000) + 3600) * 1000;
-    expect(await verifierFor(jwk).verify(token, at())).toEqual({ ...KEY_HOLDER, endsAtMs });
+    expect(await verifierFor(jwk).verify(token, at())).toEqual({
+      principal: { ...KEY_HOLDER, endsAtMs },
+      own: true,
+      beganAtMs: NOW,
+    });
   });
 
   it("are minted with fewer scopes when fewer are asked for, never with more", async () => {
@@ -45,7 +49,7 @@ describe("tokens of our own", () => {
       scopes: ["agents:invoke", "keys:write"] as const,
     };
     const token = await issueToken(signing, grant, NOW);
-    expect((await verifier.verify(token, at())).scopes).toEqual(["agents:invoke"]);
+    expect((await verifier.verify(token, at())).principal.scopes).toEqual(["agents:invoke"]);
   });
 
   it.each([0, -1, 3601])("cannot be minted to last %d seconds", async (lifetimeSeconds) => {

@@ -1,17 +1,21 @@
 /**
- * Bearer token to Principal. Which issuer it claims decides what is expected of it: our own at this
- * very host, or one of the configured ones; algorithm, audience, type and keys are pinned there.
+ * Bearer token to principal. Which issuer it claims decides what is expected of it: our own at this
+ * very host, one of the configured ones, or one of the tenant's; algorithm, audience, type and keys
+ * are pinned there.
  */
-import type { SharedConfig, TokenIssuer } from "../config.ts";
+import type { SharedConfig } from "../config.ts";
 import type { Fetch } from "../models/contract.ts";
-import type { Principal } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
-import { checkClaims, type Expectation, foreignPrincipal, ownPrincipal } from "./claims.ts";
+import { checkClaims } from "./claims.ts";
+import type { TenantIssuer, Verified } from "./contract.ts";
 import type { Jwk } from "./jwk.ts";
 import { type OpenJws, openJws, verifyJws } from "./jws.ts";
 import { KeySets } from "./keyset.ts";
-import { publicJwks, TOKEN_TYPE } from "./signer.ts";
-import { strictObject } from "./strict-json.ts";
+import { publicJwks } from "./signer.ts";
+import { type JsonObject, strictObject } from "./strict-json.ts";
+import { configuredTrust, ownTrust, tenantTrust, type Trust } from "./trust.ts";
+
+type Issuers = readonly TenantIssuer[];
 
 /** Where a token is presented. */
 export type Presented = {
@@ -21,21 +25,20 @@ export type Presented = {
   /** SHA-256 of the token: what a verdict is kept under. */
   readonly hash: string;
   readonly nowMs: number;
+  /** The tenant's own issuers, as they are known now; asked for tokens of nobody else. */
+  readonly issuers: () => Issuers | Promise<Issuers>;
 };
 
+/** The signature held: kept for a moment, so that it is not computed for each request. */
 type Verdict = {
-  readonly principal: Principal;
+  readonly verified: Verified;
+  readonly claims: JsonObject;
+  readonly trust: Trust;
   readonly origin: string;
-  /** Epoch ms; never later than the token's own end. */
+  /** The token's own end, epoch ms. */
+  readonly endsAtMs: number;
+  /** When to forget it, epoch ms; never later than that. */
   readonly untilMs: number;
-};
-
-/** What is pinned for one issuer. */
-type Trust = Expectation & {
-  readonly alg: string;
-  readonly typ: string;
-  readonly keys: (kid: string | undefined) => Promise<readonly Jwk[]> | readonly Jwk[];
-  readonly principal: (claims: Readonly<Record<string, unknown>>) => Principal | undefined;
 };
 
 const VERDICTS_KEPT = 10_000;
@@ -56,95 +59,83 @@ export class TokenVerifier {
    * @returns  At once when this isolate verified the very token within `credentialCacheMs`.
    * @throws Problem `invalid_token` | `token_expired` | `overloaded` (its issuer's keys cannot be had)
    */
-  verify(text: string, at: Presented): Principal | Promise<Principal> {
+  verify(text: string, at: Presented): Verified | Promise<Verified> {
     const verdict = this.#verdicts.get(at.hash);
     if (verdict === undefined) return this.#judge(text, at);
-    if (verdict.untilMs > at.nowMs && verdict.origin === at.origin) return verdict.principal;
-    this.#verdicts.delete(at.hash);
-    return this.#judge(text, at);
+    if (verdict.untilMs <= at.nowMs || verdict.origin !== at.origin) {
+      this.#verdicts.delete(at.hash);
+      return this.#judge(text, at);
+    }
+    if (verdict.trust.by === undefined) return verdict.verified;
+    // What a tenant trusts can change within a verdict's life: the row decides, not the verdict.
+    const issuers = at.issuers();
+    return issuers instanceof Promise
+      ? issuers.then((now) => asNow(verdict, now, at) ?? this.#judge(text, at))
+      : (asNow(verdict, issuers, at) ?? this.#judge(text, at));
   }
 
-  async #judge(text: string, at: Presented): Promise<Principal> {
+  async #judge(text: string, at: Presented): Promise<Verified> {
     const jws = openJws(text);
-    const trust = jws && this.#trustOf(jws, at);
-    if (!jws || !trust || !sameType(jws.typ, trust.typ)) throw invalid();
-    const payload = await verifyJws(jws, trust.alg, await trust.keys(jws.kid));
+    const trust = jws && (await this.#trustOf(jws, at));
+    if (!jws || !trust || !trust.types.includes(typeOf(jws))) throw invalid();
+    const payload = await verifyJws(jws, trust.alg, await this.#keysOf(trust, jws, at));
     const claims = payload && strictObject(payload);
     if (!claims) throw invalid();
-    const ends = checkClaims(claims, trust, at.nowMs);
-    if (ends === "expired") throw new Problem("token_expired", "the token has expired");
-    const bearer = ends === "invalid" ? undefined : trust.principal(claims);
-    if (bearer === undefined || ends === "invalid") throw invalid();
-    const principal = { ...bearer, endsAtMs: ends };
-    this.#keep(at, principal, ends);
-    return principal;
+    const times = checkClaims(claims, trust, at.nowMs);
+    if (times === "expired") throw new Problem("token_expired", "the token has expired");
+    const bearer = times === "invalid" ? undefined : trust.principal(claims);
+    if (bearer === undefined || times === "invalid") throw invalid();
+    const { endsAtMs, beganAtMs } = times;
+    const own = trust.issuer === at.origin;
+    const verified = { principal: { ...bearer, endsAtMs }, own, beganAtMs };
+    const untilMs = Math.min(endsAtMs, at.nowMs + this.#config.credentialCacheMs);
+    this.#keep(at, { verified, claims, trust, origin: at.origin, endsAtMs, untilMs });
+    return verified;
   }
 
   /** By the issuer a token claims; its word is good for nothing but the choice. */
-  #trustOf(jws: OpenJws, at: Presented): Trust | undefined {
+  async #trustOf(jws: OpenJws, at: Presented): Promise<Trust | undefined> {
     const issuer = strictObject(jws.payload)?.["iss"];
-    if (issuer === at.origin) return this.#ownTrust(jws.kid, at);
-    const foreign = this.#config.tokenIssuers.find((it) => it.issuer === issuer);
-    return foreign && this.#foreignTrust(foreign, at);
+    if (typeof issuer !== "string") return undefined;
+    if (issuer === at.origin) return ownTrust(this.#ownKeys, jws.kid, at);
+    const configured = this.#config.tokenIssuers.find((it) => it.issuer === issuer);
+    if (configured !== undefined) return configuredTrust(configured, at);
+    const theirs = (await at.issuers()).find((it) => it.issuer === issuer);
+    return theirs && tenantTrust(theirs, at);
   }
 
-  /** Every key of ours has one algorithm of its own; a token of ours names its key. */
-  #ownTrust(kid: string | undefined, { origin, tenant }: Presented): Trust | undefined {
-    const key = this.#ownKeys.find((it) => it["kid"] === kid);
-    const alg = key?.["alg"];
-    if (key === undefined || typeof alg !== "string") return undefined;
-    return {
-      issuer: origin,
-      audience: origin,
-      tenantClaim: "tenant_id",
-      tenantNames: [tenant.id],
-      alg,
-      typ: TOKEN_TYPE,
-      keys: () => [key],
-      principal: (claims) => ownPrincipal(claims, tenant.id),
-    };
-  }
-
-  #foreignTrust(issuer: TokenIssuer, { tenant, nowMs }: Presented): Trust {
-    const { jwk, jwks_uri: url } = issuer;
-    return {
-      issuer: issuer.issuer,
-      audience: issuer.audience,
-      tenantClaim: issuer.tenant_claim,
-      tenantNames: [tenant.id, tenant.slug],
-      alg: issuer.alg,
-      typ: issuer.typ,
-      keys: (kid) => {
-        if (jwk !== undefined) return [jwk];
-        return url === undefined ? [] : this.#published(url, kid, nowMs);
-      },
-      principal: (claims) => foreignPrincipal(claims, issuer.issuer, tenant.id),
-    };
-  }
-
-  async #published(url: string, kid: string | undefined, nowMs: number): Promise<readonly Jwk[]> {
+  async #keysOf({ keys }: Trust, jws: OpenJws, { nowMs }: Presented): Promise<readonly Jwk[]> {
+    if (!("url" in keys)) return keys;
     try {
-      return await this.#keySets.keys(url, kid, nowMs);
+      return await this.#keySets.keys(keys.url, jws.kid, nowMs);
     } catch {
       const detail = "the keys of the token's issuer cannot be had";
       throw new Problem("overloaded", detail, { retryAfterMs: 30_000 });
     }
   }
 
-  #keep({ hash, origin, nowMs }: Presented, principal: Principal, endsMs: number): void {
-    const untilMs = Math.min(endsMs, nowMs + this.#config.credentialCacheMs);
-    if (untilMs <= nowMs) return;
+  #keep({ hash, nowMs }: Presented, verdict: Verdict): void {
+    if (verdict.untilMs <= nowMs) return;
     if (this.#verdicts.size >= VERDICTS_KEPT) {
       const oldest = this.#verdicts.keys().next();
       if (!oldest.done) this.#verdicts.delete(oldest.value);
     }
-    this.#verdicts.set(hash, { principal, origin, untilMs });
+    this.#verdicts.set(hash, verdict);
   }
 }
 
+/** The verdict under the issuer as it is now; undefined when that has changed or is gone. */
+function asNow(verdict: Verdict, issuers: Issuers, at: Presented): Verified | undefined {
+  const { verified, claims, trust, endsAtMs } = verdict;
+  const now = issuers.find(({ id }) => id === trust.by?.id);
+  if (now === undefined || now.revision !== trust.by?.revision) return undefined;
+  const bearer = tenantTrust(now, at).principal(claims);
+  return bearer && { ...verified, principal: { ...bearer, endsAtMs } };
+}
+
 /** Media types compare without case, with or without their prefix. @source RFC 7515 §4.1.9 */
-function sameType(typ: string | undefined, expected: string): boolean {
-  return typ?.toLowerCase().replace(/^application\//, "") === expected.toLowerCase();
+function typeOf({ typ }: OpenJws): string {
+  return typ?.toLowerCase().replace(/^application\//, "") ?? "";
 }
 
 function invalid(): Problem {

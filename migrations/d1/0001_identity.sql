@@ -132,6 +132,31 @@ CREATE TABLE "client_secret" (
 --> statement-breakpoint
 CREATE INDEX "client_secret_client" ON "client_secret" ("tenant_id", "client_id");
 --> statement-breakpoint
+CREATE TABLE "issuer" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "name" text NOT NULL,
+  "issuer" text NOT NULL,
+  "audience" text NOT NULL,
+  "alg" text NOT NULL,
+  "typ" text NOT NULL,
+  "jwks_uri" text,
+  "sealed_secret" text,
+  "tenant_claim" text,
+  "tenant_value" text,
+  "max_lifetime_seconds" integer NOT NULL,
+  "mappings" text NOT NULL,
+  "default_role" text,
+  "enabled" integer NOT NULL,
+  "revision" integer NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "issuer_issuer" ON "issuer" ("tenant_id", "issuer");
+--> statement-breakpoint
 CREATE TABLE "audit_checkpoint" (
   "tenant_id" text NOT NULL,
   "seq" integer NOT NULL,
@@ -296,3 +321,59 @@ CREATE INDEX "erasure_id" ON "erasure" ("id");
 CREATE INDEX "erasure_due" ON "erasure" ("due_at_ms");
 --> statement-breakpoint
 CREATE INDEX "erasure_slug" ON "erasure" ("slug");
+--> statement-breakpoint
+CREATE TABLE "invitation" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "email" text NOT NULL,
+  "role" text NOT NULL,
+  "status" text NOT NULL,
+  "invited_by" text NOT NULL,
+  "edition" integer NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "expires_at_ms" integer NOT NULL,
+  "last_change_id" text NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "invitation_email" ON "invitation" ("tenant_id", "email") WHERE status = 'open';
+--> statement-breakpoint
+CREATE TABLE "confirmation" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "purpose" text NOT NULL,
+  "email" text NOT NULL,
+  "user_id" text,
+  "name" text,
+  "password_hash" text,
+  "created_at_ms" integer NOT NULL,
+  "expires_at_ms" integer NOT NULL,
+  "used_at_ms" integer,
+  "last_change_id" text,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "confirmation_user" ON "confirmation" ("tenant_id", "user_id");
+--> statement-breakpoint
+CREATE INDEX "confirmation_expiry" ON "confirmation" ("expires_at_ms");
+--> statement-breakpoint
+CREATE TABLE "refresh_token" (
+  "tenant_id" text NOT NULL,
+  "token_hash" text NOT NULL,
+  "family_id" text NOT NULL,
+  "user_id" text NOT NULL,
+  "scope" text,
+  "began_at_ms" integer NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "expires_at_ms" integer NOT NULL,
+  "used_at_ms" integer,
+  "revoked_at_ms" integer,
+  "last_change_id" text,
+  PRIMARY KEY ("tenant_id", "token_hash")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "refresh_token_family" ON "refresh_token" ("tenant_id", "family_id");
+--> statement-breakpoint
+CREATE INDEX "refresh_token_user" ON "refresh_token" ("tenant_id", "user_id");
+--> statement-breakpoint
+CREATE INDEX "refresh_token_expiry" ON "refresh_token" ("expires_at_ms");

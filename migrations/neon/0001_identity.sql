@@ -156,6 +156,39 @@ CREATE POLICY tenant_wall ON "client_secret" USING (tenant_id = current_setting(
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "client_secret" TO berth_app;
 --> statement-breakpoint
+CREATE TABLE "issuer" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "issuer" text COLLATE "C" NOT NULL,
+  "audience" text COLLATE "C" NOT NULL,
+  "alg" text COLLATE "C" NOT NULL,
+  "typ" text COLLATE "C" NOT NULL,
+  "jwks_uri" text COLLATE "C",
+  "sealed_secret" text COLLATE "C",
+  "tenant_claim" text COLLATE "C",
+  "tenant_value" text COLLATE "C",
+  "max_lifetime_seconds" bigint NOT NULL,
+  "mappings" text COLLATE "C" NOT NULL,
+  "default_role" text COLLATE "C",
+  "enabled" bigint NOT NULL,
+  "revision" bigint NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "issuer_issuer" ON "issuer" ("tenant_id", "issuer");
+--> statement-breakpoint
+ALTER TABLE "issuer" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "issuer" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "issuer" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "issuer" TO berth_app;
+--> statement-breakpoint
 CREATE TABLE "audit_checkpoint" (
   "tenant_id" text COLLATE "C" NOT NULL,
   "seq" bigint NOT NULL,
@@ -400,3 +433,83 @@ ALTER TABLE "erasure" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "erasure" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "erasure" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "invitation" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "email" text COLLATE "C" NOT NULL,
+  "role" text COLLATE "C" NOT NULL,
+  "status" text COLLATE "C" NOT NULL,
+  "invited_by" text COLLATE "C" NOT NULL,
+  "edition" bigint NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "expires_at_ms" bigint NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "invitation_email" ON "invitation" ("tenant_id", "email") WHERE status = 'open';
+--> statement-breakpoint
+ALTER TABLE "invitation" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "invitation" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "invitation" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "invitation" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "confirmation" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "purpose" text COLLATE "C" NOT NULL,
+  "email" text COLLATE "C" NOT NULL,
+  "user_id" text COLLATE "C",
+  "name" text COLLATE "C",
+  "password_hash" text COLLATE "C",
+  "created_at_ms" bigint NOT NULL,
+  "expires_at_ms" bigint NOT NULL,
+  "used_at_ms" bigint,
+  "last_change_id" text COLLATE "C",
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE INDEX "confirmation_user" ON "confirmation" ("tenant_id", "user_id");
+--> statement-breakpoint
+CREATE INDEX "confirmation_expiry" ON "confirmation" ("expires_at_ms");
+--> statement-breakpoint
+ALTER TABLE "confirmation" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "confirmation" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "confirmation" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "confirmation" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "refresh_token" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "token_hash" text COLLATE "C" NOT NULL,
+  "family_id" text COLLATE "C" NOT NULL,
+  "user_id" text COLLATE "C" NOT NULL,
+  "scope" text COLLATE "C",
+  "began_at_ms" bigint NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "expires_at_ms" bigint NOT NULL,
+  "used_at_ms" bigint,
+  "revoked_at_ms" bigint,
+  "last_change_id" text COLLATE "C",
+  PRIMARY KEY ("tenant_id", "token_hash")
+);
+--> statement-breakpoint
+CREATE INDEX "refresh_token_family" ON "refresh_token" ("tenant_id", "family_id");
+--> statement-breakpoint
+CREATE INDEX "refresh_token_user" ON "refresh_token" ("tenant_id", "user_id");
+--> statement-breakpoint
+CREATE INDEX "refresh_token_expiry" ON "refresh_token" ("expires_at_ms");
+--> statement-breakpoint
+ALTER TABLE "refresh_token" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "refresh_token" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "refresh_token" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "refresh_token" TO berth_app;

@@ -1,12 +1,19 @@
 /** Access tokens to principals. Rules P1–P3 are in ./principal.ts. */
+import type { KeyRow } from "../../core/keys/store.ts";
 import type { Principal } from "../../core/principals/contract.ts";
+import type { Verified } from "../../core/tokens/contract.ts";
 import type { TenantArrival } from "./arrival.ts";
 import { invalidToken } from "./credential.ts";
 import { sha256 } from "./hash.ts";
+import { issuersOf } from "./issuers.ts";
+import { clientPrincipal } from "./principal-client.ts";
 import { keyRow, principalOfKey } from "./principal-key.ts";
-import type { KeyRow } from "../../core/keys/store.ts";
+import { userPrincipal } from "./principal-user.ts";
 
-/** @throws Problem as `TokenVerifier.verify` and `principalOfKey`, at once or by rejection */
+/**
+ * @throws Problem as `TokenVerifier.verify` and whoever judges what the token stands for, at once
+ *         or by rejection
+ */
 export function tokenPrincipal(
   arrival: TenantArrival,
   text: string,
@@ -16,23 +23,43 @@ export function tokenPrincipal(
     origin: arrival.origin,
     hash: sha256(text),
     nowMs: arrival.nowMs,
+    issuers: () => issuersOf(arrival),
   });
   return found instanceof Promise
-    ? found.then((principal) => stillGranted(arrival, principal))
-    : stillGranted(arrival, found);
+    ? found.then((verified) => asNow(arrival, verified))
+    : asNow(arrival, found);
 }
 
-/** A token minted for a key is worth no more than the key is now (G10). */
-function stillGranted(
+/** A token of ours is worth no more than what it was made for is worth now (G10). */
+function asNow(arrival: TenantArrival, verified: Verified): Principal | Promise<Principal> {
+  if (!verified.own) return verified.principal;
+  const now = standing(arrival, verified);
+  return now instanceof Promise
+    ? now.then((it) => within(verified.principal, it))
+    : within(verified.principal, now);
+}
+
+/** Whoever one of our tokens speaks for, as it stands now. */
+function standing(
   arrival: TenantArrival,
-  principal: Principal,
+  { principal, beganAtMs }: Verified,
 ): Principal | Promise<Principal> {
-  if (principal.kind !== "key") return principal;
+  const { kind, id } = principal;
+  if (kind === "app_client") return clientPrincipal(arrival, id);
+  if (kind === "user") return userPrincipal(arrival, id, beganAtMs);
   const judge = (row: KeyRow | undefined): Principal => {
     if (row === undefined) throw invalidToken();
-    const { scopes } = principalOfKey(row, arrival);
-    return { ...principal, scopes: principal.scopes.filter((scope) => scopes.includes(scope)) };
+    return principalOfKey(row, arrival);
   };
-  const row = keyRow(arrival, principal.id);
+  const row = keyRow(arrival, id);
   return row instanceof Promise ? row.then(judge) : judge(row);
+}
+
+/** Scopes and statements of now, and no scope that the token has not. */
+function within(token: Principal, { scopes, grants }: Principal): Principal {
+  return {
+    ...token,
+    scopes: token.scopes.filter((scope) => scopes.includes(scope)),
+    ...(grants === undefined ? {} : { grants }),
+  };
 }

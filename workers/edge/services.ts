@@ -14,6 +14,7 @@ import type { Tenant } from "../../core/tenants/contract.ts";
 import { TokenVerifier } from "../../core/tokens/verifier.ts";
 import { countingD1 } from "../../durable-objects/counters.ts";
 import { ReadCache } from "./cache.ts";
+import type { Trusted } from "./issuers.ts";
 import { sha256 } from "./hash.ts";
 
 /** A tenant as the edge keeps it: with the scope its rows are reached through. */
@@ -33,6 +34,8 @@ export type Services = {
   readonly members: ReadCache<Membership>;
   /** By tenant, kind and id of the principal. Forgotten by `forgetAccess`. */
   readonly access: ReadCache<Access>;
+  /** Issuers a tenant trusts, by its id. */
+  readonly issuers: ReadCache<Trusted>;
   /** App clients, by tenant and id. */
   readonly clients: ReadCache<ClientRow>;
   /** By the hash of the cookie. */
@@ -67,6 +70,7 @@ function openServices(env: Env): Services {
     keys: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     access: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     members: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
+    issuers: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
     clients: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     sessions: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     tokens: new TokenVerifier(config, keySetFetch(config)),
