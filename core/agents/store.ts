@@ -13,6 +13,7 @@ import {
   notExists,
 } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
+import { auditRow, recordedIfChanged } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
@@ -50,19 +51,25 @@ export async function createAgent(
     revision: 1,
     latestVersion: 0,
     deployments: 0,
-    lastChangeId: newId("event", nowMs),
+    lastChangeId: "",
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
     deletedAtMs: null,
   };
   const spec = input.spec ?? AgentSpec.parse({ kind: "llm" });
   const first = { tenantId, agentId: row.id, spec, revision: 1, updatedAtMs: nowMs };
+  const fact = { action: "agent.created", kind: "agent", id: row.id };
+  const entry = await auditRow(scope, { ...fact, after: { ...input, id: row.id, spec } }, nowMs);
   const mine = and(liveAgents(scope), eq(agent.id, row.id));
   const quota = withinQuota(scope, "agents");
   const [, [made]] = await db.batch([
     quota.hold,
-    quota.insert(agent, row).onConflictDoNothing().returning(),
+    quota
+      .insert(agent, { ...row, lastChangeId: entry.id })
+      .onConflictDoNothing()
+      .returning(),
     insertWhere(db, draft, first, agent, mine),
+    recordedIfChanged(scope, entry, agent, mine),
   ]);
   if (made === undefined && (await slugHeld(scope, input.slug))) throw slugTaken();
   if (made === undefined) throw await quotaExceeded(scope, "agents");
@@ -122,24 +129,34 @@ export async function patchAgent(
   nowMs: number,
 ): Promise<Agent> {
   const { slug, name, description } = patch;
-  const [row] = await scope.db
-    .update(agent)
-    .set({
-      ...(slug === undefined ? {} : { slug }),
-      ...(name === undefined ? {} : { name }),
-      ...(description === undefined ? {} : { description }),
-      revision: revision + 1,
-      updatedAtMs: nowMs,
-    })
-    .where(and(oneAgent(scope, id), eq(agent.revision, revision), slugFree(scope, slug)))
-    .returning({ id: agent.id })
+  const before = await getAgent(scope, id);
+  if (before.revision !== revision) throw stale("agent", revision);
+  const changes = {
+    ...(slug === undefined ? {} : { slug }),
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+  };
+  const after = { ...before, ...patch, revision: revision + 1, updated_at: rfc3339(nowMs) };
+  const fact = { action: "agent.updated", kind: "agent", id: before.id, before, after };
+  const entry = await auditRow(scope, fact, nowMs);
+  const one = oneAgent(scope, before.id);
+  const changed = { ...changes, revision: revision + 1, updatedAtMs: nowMs };
+  const [[row]] = await scope.db
+    .batch([
+      scope.db
+        .update(agent)
+        .set({ ...changed, lastChangeId: entry.id })
+        .where(and(one, eq(agent.revision, revision), slugFree(scope, slug)))
+        .returning({ id: agent.id }),
+      recordedIfChanged(scope, entry, agent, one),
+    ])
     .catch(async (error: unknown) => {
       // On Postgres a racing rename may show only at the index. D1 runs one statement at a time.
       if (slug === undefined || !(await slugHeld(scope, slug))) throw error;
-      return [];
+      return [[]];
     });
-  if (row !== undefined) return getAgent(scope, row.id);
-  const found = await getAgent(scope, id); // throws not_found when that is the reason
+  const found = await getAgent(scope, before.id); // throws not_found when that is the reason
+  if (row !== undefined) return found;
   if (found.revision !== revision) throw stale("agent", revision);
   throw slugTaken();
 }
@@ -156,11 +173,19 @@ export async function deleteAgent(
   revision: number,
   nowMs: number,
 ): Promise<void> {
-  const [row] = await scope.db
-    .update(agent)
-    .set({ deletedAtMs: nowMs, revision: revision + 1, updatedAtMs: nowMs })
-    .where(and(oneAgent(scope, id), eq(agent.revision, revision)))
-    .returning({ id: agent.id });
+  const before = await getAgent(scope, id);
+  const fact = { action: "agent.deleted", kind: "agent", id: before.id, before };
+  const entry = await auditRow(scope, fact, nowMs);
+  const gone = { deletedAtMs: nowMs, revision: revision + 1, updatedAtMs: nowMs };
+  const itself = and(eq(agent.tenantId, scope.tenantId), eq(agent.id, before.id));
+  const [[row]] = await scope.db.batch([
+    scope.db
+      .update(agent)
+      .set({ ...gone, lastChangeId: entry.id })
+      .where(and(oneAgent(scope, before.id), eq(agent.revision, revision)))
+      .returning({ id: agent.id }),
+    recordedIfChanged(scope, entry, agent, itself), // no longer among the live ones
+  ]);
   if (row !== undefined) return;
   await getAgent(scope, id); // throws not_found when that is the reason
   throw stale("agent", revision);
@@ -189,18 +214,21 @@ export async function putDraft(
   spec: AgentSpec,
   nowMs: number,
 ): Promise<Draft> {
-  const owner = scope.db.select({ id: agent.id }).from(agent).where(oneAgent(scope, agentId));
-  const [row] = await scope.db
-    .update(draft)
-    .set({ spec, revision: revision + 1, updatedAtMs: nowMs })
-    .where(
-      and(
-        eq(draft.tenantId, scope.tenantId),
-        inArray(draft.agentId, owner),
-        eq(draft.revision, revision),
-      ),
-    )
-    .returning();
+  const before = await getDraft(scope, agentId);
+  const after = { ...before, spec, revision: revision + 1, updated_at: rfc3339(nowMs) };
+  const id = before.agent_id;
+  const fact = { action: "draft.replaced", kind: "agent", id, before, after };
+  const entry = await auditRow(scope, { ...fact, detail: { revision: after.revision } }, nowMs);
+  const owner = scope.db.select({ id: agent.id }).from(agent).where(oneAgent(scope, id));
+  const mine = and(eq(draft.tenantId, scope.tenantId), inArray(draft.agentId, owner));
+  const [[row]] = await scope.db.batch([
+    scope.db
+      .update(draft)
+      .set({ spec, revision: revision + 1, updatedAtMs: nowMs, lastChangeId: entry.id })
+      .where(and(mine, eq(draft.revision, revision)))
+      .returning(),
+    recordedIfChanged(scope, entry, draft, mine),
+  ]);
   if (row !== undefined) return toDraft(row);
   await getDraft(scope, agentId); // throws not_found when that is the reason
   throw stale("draft", revision);

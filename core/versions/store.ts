@@ -1,7 +1,8 @@
 import { type SQL, and, desc, eq, exists, lt, notExists } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
-import { AgentSpec } from "../agents/spec.ts";
+import { AgentSpec, secretNamesOf } from "../agents/spec.ts";
 import { agent, draft } from "../agents/table.ts";
+import { auditRow, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
@@ -9,6 +10,8 @@ import { newId } from "../ids.ts";
 import { type Page, type PageQuery, decodeCursor, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import { providerSlugs } from "../providers/store.ts";
+import { knownSecrets } from "../secrets/store-references.ts";
+import { secretReference } from "../secrets/table.ts";
 import type { Version, VersionSummary } from "./contract.ts";
 import { specHash } from "./hash.ts";
 import { type SpecPorts, validateSpec } from "./validate.ts";
@@ -36,7 +39,8 @@ export async function publishDraft(
     const source = await draftAt(scope, agentId, revision);
     // What was drafted under an earlier schema takes the defaults of today's.
     const spec = AgentSpec.parse(source.spec);
-    validateSpec(spec, { ...ports, providers });
+    const secrets = await knownSecrets(scope, secretNamesOf(spec).slice(0, 90));
+    validateSpec(spec, { ...ports, providers, secrets });
     const hash = await specHash(spec);
     const known = await findByHash(scope, source.agentId, hash);
     if (known !== undefined) return known;
@@ -122,7 +126,6 @@ async function insertVersion(
 ): Promise<Version | undefined> {
   const { db, tenantId } = scope;
   const { agentId, latestVersion, spec } = source;
-  const change = newId("event", nowMs);
   const row = {
     tenantId,
     id: newId("version", nowMs),
@@ -132,6 +135,11 @@ async function insertVersion(
     spec,
     createdAtMs: nowMs,
   };
+  const fact = { action: "version.published", kind: "version", id: row.id, after: toVersion(row) };
+  const detail = { agent_id: agentId, number: row.number };
+  const entry = await auditRow(scope, { ...fact, detail }, nowMs);
+  const change = entry.id;
+  const written = and(eq(version.tenantId, tenantId), eq(version.id, row.id));
   const sameDraft = db
     .select({ agentId: draft.agentId })
     .from(draft)
@@ -155,6 +163,10 @@ async function insertVersion(
         and(mine, eq(agent.latestVersion, latestVersion), exists(sameDraft), notExists(sameHash)),
       ),
     insertWhere(db, version, row, agent, and(mine, eq(agent.lastChangeId, change))).returning(),
+    recordedWhere(scope, entry, version, written),
+    ...secretNamesOf(spec).map((name) =>
+      insertWhere(db, secretReference, { tenantId, versionId: row.id, name }, version, written),
+    ),
   ]);
   const [made] = rows;
   return made && toVersion(made);
