@@ -5,5 +5,5 @@ import { type PlatformScope, platformScope } from "./scope.ts";
 /** The control plane on D1. It has no row level security: the scope in each statement is the wall. */
 export function d1Platform(database: D1Database, tiers?: Tiers): PlatformScope {
   const db = drizzle(database);
-  return platformScope(db, () => db, tiers);
+  return platformScope("sqlite", db, () => db, tiers);
 }

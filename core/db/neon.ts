@@ -36,6 +36,7 @@ export function neonPlatform(
     return proxied(transact, [...setRole, setting]);
   };
   return platformScope(
+    "postgres",
     under("app.platform", "on"),
     (tenantId) => under("app.tenant_id", tenantId),
     tiers,

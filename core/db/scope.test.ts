@@ -13,7 +13,7 @@ it("F5, F13: an object literal is no scope: only the named functions make one", 
   // @ts-expect-error a platform's scope is made by the engines alone
   const forgedPlatform: PlatformScope = { db, forTenant: () => db };
   const real = tenantScope(
-    platformScope(db, () => db),
+    platformScope("sqlite", db, () => db),
     tenantId,
   );
   expect(Object.getOwnPropertySymbols(real)).toHaveLength(1);
@@ -23,7 +23,7 @@ it("F5, F13: an object literal is no scope: only the named functions make one", 
 
 it("F12: a tenant's scope has the database that was opened for that tenant", () => {
   const opened: string[] = [];
-  const platform = platformScope(db, (tenantId) => {
+  const platform = platformScope("sqlite", db, (tenantId) => {
     opened.push(tenantId);
     return { ...db };
   });

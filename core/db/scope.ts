@@ -22,8 +22,12 @@ export type Db = Omit<BaseSQLiteDatabase<"async", unknown>, "transaction" | "que
 // Not exported: a value that carries it was made here, so an object literal is no scope.
 const made: unique symbol = Symbol("made here");
 
+/** Which SQL a statement is read as; only what has two forms asks. */
+type Engine = "sqlite" | "postgres";
+
 export type PlatformScope = {
   readonly db: Db;
+  readonly engine: Engine;
   /** A database whose transactions carry the tenant's id, for the second wall (row level security). */
   readonly forTenant: (tenantId: string) => Db;
   /** The installation's tiers: creations are bounded by them. */
@@ -33,6 +37,7 @@ export type PlatformScope = {
 
 export type TenantScope = {
   readonly db: Db;
+  readonly engine: Engine;
   readonly tenantId: string;
   /** Who acts: every change says so in its audit entry. */
   readonly by: Actor;
@@ -42,11 +47,12 @@ export type TenantScope = {
 
 /** For the engines (`d1.ts`, `neon.ts`); nothing else has a reason to call it. */
 export function platformScope(
+  engine: Engine,
   db: Db,
   forTenant: (tenantId: string) => Db,
   tiers: Tiers = DEFAULT_TIERS,
 ): PlatformScope {
-  return { db, forTenant, tiers, [made]: "platform" };
+  return { db, engine, forTenant, tiers, [made]: "platform" };
 }
 
 /**
@@ -58,8 +64,9 @@ export function platformScope(
  */
 export function tenantScope(platform: PlatformScope, tenantId: string): TenantScope {
   if (!isId("tenant", tenantId)) throw new RangeError("not a tenant id");
-  const { tiers } = platform;
-  return { db: platform.forTenant(tenantId), tenantId, by: SYSTEM, tiers, [made]: "tenant" };
+  const { engine, tiers } = platform;
+  const db = platform.forTenant(tenantId);
+  return { db, engine, tenantId, by: SYSTEM, tiers, [made]: "tenant" };
 }
 
 /** What nobody asked for: queues, cron, objects. */

@@ -48,16 +48,6 @@ export function insertWhere<T extends SQLiteTable>(
     .select(sql`select ${sql.join(cells, sql`, `)} from ${from} where ${condition}`);
 }
 
-/**
- * Rows per `VALUES` list so that a statement stays within D1's 100 bound parameters, and the lists.
- */
-export function chunksFor<R>(table: SQLiteTable, rows: readonly R[]): readonly R[][] {
-  const size = Math.max(1, Math.floor(100 / Object.keys(getTableColumns(table)).length));
-  const chunks: R[][] = [];
-  for (let i = 0; i < rows.length; i += size) chunks.push(rows.slice(i, i + size));
-  return chunks;
-}
-
 /** A batch of any number of statements; none is no round trip. */
 export async function runAll(db: Db, statements: readonly BatchItem<"sqlite">[]): Promise<void> {
   const [first, ...rest] = statements;

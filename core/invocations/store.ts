@@ -2,9 +2,10 @@ import { type SQL, and, desc, eq, gte, inArray, isNull, lt } from "drizzle-orm";
 import type { z } from "zod";
 import { agentIds } from "../agents/live.ts";
 import { rfc3339 } from "../clock.ts";
+import { insertRows } from "../db/bulk.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
-import { chunksFor, excluded, runAll, target } from "../db/statements.ts";
+import { excluded, runAll, target } from "../db/statements.ts";
 import { type Page, pageOf } from "../page.ts";
 import type { LedgerEntry } from "../usage/contract.ts";
 import { usageInserts } from "../usage/store.ts";
@@ -14,8 +15,7 @@ import { invocation } from "./table.ts";
 /**
  * Take over what an object reports: invocations for the listing, calls for the ledger.
  *
- * One batch for a whole page, in as few statements as D1's bound parameters allow. By id, so a page
- * that comes again changes nothing: a completed invocation and a usage record are never rewritten.
+ * One batch of two statements for a whole page. By id, so a page that comes again changes nothing: a completed invocation and a usage record are never rewritten.
  */
 export async function upsertLedger(
   scope: TenantScope,
@@ -23,24 +23,20 @@ export async function upsertLedger(
 ): Promise<void> {
   // One row for one id in a statement: Postgres refuses to touch a row twice in one upsert.
   const byId = new Map(entries.map((entry) => [entry.invocation.id, toRow(scope.tenantId, entry)]));
-  const inserts = chunksFor(invocation, [...byId.values()]).map((chunk) =>
-    scope.db
-      .insert(invocation)
-      .values(chunk)
-      .onConflictDoUpdate({
-        target: target(invocation.tenantId, invocation.id),
-        set: {
-          status: excluded(invocation.status),
-          error: excluded(invocation.error),
-          usage: excluded(invocation.usage),
-          costMicros: excluded(invocation.costMicros),
-          attempts: excluded(invocation.attempts),
-          completedAtMs: excluded(invocation.completedAtMs),
-        },
-        setWhere: isNull(invocation.completedAtMs),
-      }),
-  );
-  await runAll(scope.db, [...inserts, ...usageInserts(scope, entries)]);
+  if (byId.size === 0) return;
+  const listed = insertRows(scope, invocation, [...byId.values()]).onConflictDoUpdate({
+    target: target(invocation.tenantId, invocation.id),
+    set: {
+      status: excluded(invocation.status),
+      error: excluded(invocation.error),
+      usage: excluded(invocation.usage),
+      costMicros: excluded(invocation.costMicros),
+      attempts: excluded(invocation.attempts),
+      completedAtMs: excluded(invocation.completedAtMs),
+    },
+    setWhere: isNull(invocation.completedAtMs),
+  });
+  await runAll(scope.db, [listed, ...usageInserts(scope, entries)]);
 }
 
 /** Newest first. A filter that names nothing of this tenant gives an empty page. */

@@ -14,8 +14,8 @@ import {
 } from "drizzle-orm";
 import { agentIds } from "../agents/live.ts";
 import { rfc3339 } from "../clock.ts";
+import { insertRows } from "../db/bulk.ts";
 import type { TenantScope } from "../db/scope.ts";
-import { chunksFor } from "../db/statements.ts";
 import { isId } from "../ids.ts";
 import { usd } from "../invocations/contract.ts";
 import { type Page, decodeCursor, pageOf } from "../page.ts";
@@ -37,9 +37,8 @@ export function usageInserts(scope: TenantScope, entries: readonly LedgerEntry[]
       entry.usage.map((call) => [call.id, toRow(scope.tenantId, entry, call)] as const),
     ),
   );
-  return chunksFor(usageRecord, [...byId.values()]).map((chunk) =>
-    scope.db.insert(usageRecord).values(chunk).onConflictDoNothing(),
-  );
+  if (byId.size === 0) return [];
+  return [insertRows(scope, usageRecord, [...byId.values()]).onConflictDoNothing()];
 }
 
 /** Calls, newest invocation first. */

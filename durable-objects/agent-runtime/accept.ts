@@ -1,18 +1,17 @@
-import type { InputMessage } from "../../core/invocations/contract.ts";
 import { newId } from "../../core/ids.ts";
 import { gcra } from "../../core/limits/gcra.ts";
-import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
+import type { ModelRequest } from "../../core/models/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
-import type { z } from "zod";
 import { pack } from "./content.ts";
 import type { Call } from "./contract.ts";
-import { appendEvents, type Fact } from "./events.ts";
+import { packEvents, type Fact } from "./events.ts";
 import { findByKey, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { hashOf, requestFor, worstCaseMicros, type Place } from "./prompt.ts";
 import { openSession } from "./open-session.ts";
 import type { Installed } from "./releases.ts";
-import { appendMessages } from "./sessions.ts";
+import { inputMessages } from "./sessions.ts";
+import type { Sql } from "./sql.ts";
 import { markSent, modelKey } from "./steps.ts";
 
 /** Runs one object carries at a time; what is over waits, accepted, for the next free place. */
@@ -32,8 +31,8 @@ export type Admission =
 
 /**
  * Decide about one call, inside the caller's transaction:
- * idempotency → queue depth → rate → session → money → rows of invocation, message, event, and,
- * when nothing is before it, the claim and the first step as `sent` (DECISIONS 5).
+ * idempotency → queue depth → rate → session → money → the invocation's row with its first events,
+ * and, when nothing is before it, the claim and the first step as `sent` (DECISIONS 5).
  *
  * A refusal is returned before anything is written: it burns neither key nor rate.
  */
@@ -59,11 +58,8 @@ export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: n
   if (bound !== undefined && worstCaseMicros(installed, ref, request) > bound) {
     return overBudget(bound);
   }
-  rate.take();
   session.take();
   const starts = session.free && kernel.running.size < MAX_RUNNING;
-  appendMessages(kernel.sql, { ...place, n: 0 }, place.input);
-  insertInvocation(kernel, call, place, { starts, dueMs: session.free ? nowMs : null }, nowMs);
   const accepted: Fact = [
     "invocation.accepted",
     { invocation_id: place.id, session_id: place.sessionId },
@@ -71,7 +67,9 @@ export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: n
   const facts = starts
     ? [accepted, ["run.started", { attempt: 1 }] as const, firstStep(kernel, place, request, nowMs)]
     : [accepted];
-  appendEvents(kernel.sql, place.id, 1, facts, nowMs);
+  const dueMs = session.free ? nowMs : null;
+  insertInvocation(kernel, call, place, { starts, dueMs, facts, tatUs: rate.tatUs }, nowMs);
+  if (rate.tatUs !== null) kernel.rate.tatUs = rate.tatUs;
   const seq = facts.length + 1;
   const run = { attempt: 1, failures: 0, deltas: call.deltas, maxCostMicros: bound, seq };
   return {
@@ -122,23 +120,27 @@ function crowded(kernel: Kernel, installed: Installed): Refusal | undefined {
   return refuse("overloaded", "the agent has too many open invocations", { retryAfterMs: 1000 });
 }
 
-type Rate = { readonly ok: true; take(): void } | Refusal;
+/** `tatUs`: when the next request would be due; null without a limit. */
+type Rate = { readonly ok: true; readonly tatUs: number | null } | Refusal;
 
 function takeRate(kernel: Kernel, installed: Installed, nowMs: number): Rate {
   const perMinute = installed.spec.limits.requests_per_minute;
-  if (perMinute === undefined) return { ok: true, take: () => {} };
-  const row = kernel.sql.one<{ tat_us: number }>("SELECT tat_us FROM rate WHERE subject = 'agent'");
-  const { tatUs, retryAfterMs } = gcra(row?.tat_us ?? 0, perMinute, nowMs);
+  if (perMinute === undefined) return { ok: true, tatUs: null };
+  kernel.rate.tatUs ??= lastTatUs(kernel.sql);
+  const { tatUs, retryAfterMs } = gcra(kernel.rate.tatUs, perMinute, nowMs);
   if (retryAfterMs !== 0) {
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
     return refuse("rate_limited", `the agent admits ${perMinute} requests a minute`, wait);
   }
-  return {
-    ok: true,
-    take: () => {
-      kernel.sql.run("INSERT OR REPLACE INTO rate VALUES ('agent', ?)", tatUs);
-    },
-  };
+  return { ok: true, tatUs };
+}
+
+/** As the last accepted rows have it; more than these are not made in one millisecond. */
+function lastTatUs(sql: Sql): number {
+  const row = sql.one<{ tat_us: number | null }>(
+    "SELECT max(tat_us) AS tat_us FROM (SELECT tat_us FROM invocation ORDER BY id DESC LIMIT 1000)",
+  );
+  return row?.tat_us ?? 0;
 }
 
 /** The lower of the caller's bound and the spec's. */
@@ -152,17 +154,16 @@ export function boundOf(
   return bounds.length === 0 ? undefined : Math.min(...bounds);
 }
 
-/** `InvokeBody.input` as messages; the edge has checked its shape. */
-export function inputMessages(input: string): ModelMessage[] {
-  const parsed = JSON.parse(input) as string | z.infer<typeof InputMessage>[];
-  return typeof parsed === "string" ? [{ role: "user", content: parsed }] : parsed;
-}
-
 function insertInvocation(
   kernel: Kernel,
   call: Call,
   place: Place,
-  begin: { readonly starts: boolean; readonly dueMs: number | null },
+  begin: {
+    readonly starts: boolean;
+    readonly dueMs: number | null;
+    readonly facts: readonly Fact[];
+    readonly tatUs: number | null;
+  },
   nowMs: number,
 ): void {
   const row: InvocationRow = {
@@ -196,8 +197,15 @@ function insertInvocation(
     traceparent: call.traceparent ?? null,
     created_ms: nowMs,
     completed_ms: null,
+    opening: packEvents(kernel.sql, place.id, 1, begin.facts),
+    opened: begin.facts.length,
+    closing: null,
+    closed: null,
+    tokens: 0,
+    pending: 1,
+    tat_us: begin.tatUs,
   };
   kernel.sql.run(INSERT_INVOCATION, ...Object.values(row));
 }
 
-const INSERT_INVOCATION = `INSERT INTO invocation VALUES (${Array.from({ length: 30 }, () => "?").join(", ")})`;
+const INSERT_INVOCATION = `INSERT INTO invocation VALUES (${Array.from({ length: 37 }, () => "?").join(", ")})`;

@@ -22,9 +22,8 @@ type Ahead = {
 /** One statement, asked wherever the alarm is decided. */
 function ahead(kernel: Kernel): Ahead {
   const row = kernel.sql.one<Ahead>(
-    `SELECT EXISTS (SELECT 1 FROM outbox) AS owed,
-       (SELECT min(due_ms) FROM invocation
-        WHERE completed_ms IS NULL AND status = 'accepted') AS due,
+    `SELECT EXISTS (SELECT 1 FROM invocation WHERE pending = 2) AS owed,
+       (SELECT min(due_ms) FROM invocation WHERE pending = 1 AND status = 'accepted') AS due,
        (SELECT min(completed_ms) FROM invocation WHERE deltas = 1) AS ended`,
   );
   return row ?? { owed: 0, due: null, ended: null };

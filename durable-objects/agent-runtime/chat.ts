@@ -1,4 +1,4 @@
-import { newId } from "../../core/ids.ts";
+import { isId, newId } from "../../core/ids.ts";
 import { refuse, type ProblemData, type Refusal } from "../../core/problem.ts";
 import { refusedFrame, seqOf, type ClientFrame, type Place } from "../../core/sessions/frames.ts";
 import { parseFrame } from "./chat-frame.ts";
@@ -35,10 +35,15 @@ export function sessionFor(
     const place = after === undefined ? endOf(kernel, id) : placeIn(kernel, id, after);
     if (!place) return { ok: false, problem: noSuchPlace("after") };
     if (!kernel.sql.one("SELECT 1 FROM session WHERE id = ?", id)) {
-      insertSession(kernel, id, principal, name ?? null, 0, nowMs);
+      insertSession(kernel, id, principal, clientKeyOf(name), nowMs);
     }
     return { ok: true, id, place };
   });
+}
+
+/** A session's id is no name that a client gave it. */
+function clientKeyOf(name: string | undefined): string | null {
+  return name === undefined || isId("session", name) ? null : name;
 }
 
 /** One frame from a client; whatever is wrong with it is said, and the socket stays. */

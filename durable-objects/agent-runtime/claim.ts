@@ -3,7 +3,8 @@ import { appendEvents, nextSeq, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { giveUp } from "./settle.ts";
-import { turnMessages } from "./sessions.ts";
+import { unpack } from "./content.ts";
+import { inputMessages } from "./sessions.ts";
 
 /** A run that took the object down this often is poison: it is dead-lettered (DECISIONS 14). */
 const MAX_RESTARTS = 20;
@@ -17,7 +18,7 @@ const MAX_RESTARTS = 20;
 export function requeueOrphans(kernel: Kernel, nowMs: number): number {
   const { sql } = kernel;
   const open = sql.all<{ id: string; status: string; restarts: number }>(
-    "SELECT id, status, restarts FROM invocation WHERE completed_ms IS NULL",
+    "SELECT id, status, restarts FROM invocation WHERE pending = 1",
   );
   const orphans = open.filter((row) => row.status === "running");
   if (orphans.length === 0) return open.length;
@@ -39,7 +40,7 @@ export function dueInvocations(kernel: Kernel, nowMs: number, limit: number): st
   return kernel.sql
     .all<{ id: string }>(
       `SELECT id FROM invocation
-       WHERE completed_ms IS NULL AND status = 'accepted' AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
+       WHERE pending = 1 AND status = 'accepted' AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
       nowMs,
       limit,
     )
@@ -75,7 +76,7 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
       turn: row.turn,
       failures: row.failures,
       installed,
-      input: turnMessages(kernel.sql, row.session_id, row.turn),
+      input: inputMessages(unpack(kernel.sql, row.input)),
       deltas: row.deltas === 1,
       maxCostMicros: boundOf(row.max_cost_micros, installed),
     };

@@ -57,7 +57,6 @@ export type Acknowledged = { readonly ok: true };
 
 /** One finished invocation and its calls, for the control plane's ledger; ids make it idempotent. */
 export type LedgerEntry = {
-  readonly outboxId: number;
   readonly invocation: Omit<Invocation, "input" | "output" | "metadata" | "lineage">;
   readonly agentId: string;
   readonly principal: string;
@@ -76,7 +75,8 @@ export type UsageRecord = {
   readonly atMs: number;
 };
 
-export type LedgerPage = { readonly ok: true; readonly entries: readonly LedgerEntry[] };
+/** `page`: a list of `LedgerEntry` as JSON. */
+export type LedgerPage = { readonly ok: true; readonly page: string };
 
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
 export type AgentRuntimeRpc = {
@@ -97,5 +97,5 @@ export type AgentRuntimeRpc = {
   health(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
   /** Up to `limit` unacknowledged ledger entries, oldest first. */
   ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
-  acknowledge(owner: Owner, outboxIds: readonly number[]): Promise<Acknowledged | Refusal>;
+  acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal>;
 };

@@ -8,6 +8,7 @@ import {
   DELTA_RETENTION_MS,
   dropDeltas,
   nextSeq,
+  packEvents,
   readEvents,
   type Fact,
 } from "./events.ts";
@@ -26,10 +27,23 @@ const fact = fc.oneof(
 /** Transactions of a run: each writes one row of one or more facts. */
 const transactions = fc.array(fc.array(fact, { minLength: 1, maxLength: 4 }), { maxLength: 12 });
 
+/** An accept tells of no words. */
+const OPENING: readonly Fact[] = [
+  ["invocation.accepted", {}],
+  ["run.started", { attempt: 1 }],
+];
+
 let runs = 0;
+/** A log as a run leaves it: what fits into the invocation's row, and rows between. */
 function write(sql: Sql, log: readonly (readonly Fact[])[]): string {
   const id = `inv_${(runs += 1)}`;
-  for (const facts of log) appendEvents(sql, id, nextSeq(sql, id), facts, 0);
+  insert(sql, { id, opening: packEvents(sql, id, 1, OPENING), opened: OPENING.length, deltas: 1 });
+  for (const facts of log.slice(0, -1)) appendEvents(sql, id, nextSeq(sql, id), facts, 0);
+  const closing = log.at(-1);
+  if (closing === undefined) return id;
+  const closed = nextSeq(sql, id);
+  const last = packEvents(sql, id, closed, closing);
+  sql.run("UPDATE invocation SET closing = ?, closed = ? WHERE id = ?", last, closed, id);
   return id;
 }
 
@@ -40,7 +54,7 @@ describe("the event log", () => {
         fc.property(transactions, fc.nat(50), (log, cut) => {
           const id = write(sql, log);
           const all = readEvents(sql, id, 0);
-          expect(all.map(({ event, data }) => [event, data])).toEqual(log.flat());
+          expect(all.map(({ event, data }) => [event, data])).toEqual([...OPENING, ...log.flat()]);
           expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => index + 1));
           expect(readEvents(sql, id, cut)).toEqual(all.slice(cut));
         }),
@@ -87,7 +101,7 @@ describe("the event log", () => {
         end(sql, id, endedMs);
         return id;
       });
-      const left = () => ids.filter((id) => readEvents(sql, id, 0).length > 0);
+      const left = () => ids.filter((id) => readEvents(sql, id, OPENING.length).length > 0);
       dropDeltas(sql, 10, 10);
       expect(left()).toEqual(ids);
       dropDeltas(sql, 100, 1);
@@ -119,15 +133,14 @@ describe("packed text", () => {
     }));
 });
 
-/** A terminal invocation with words in its log, as `dropDeltas` looks for them. */
+/** The invocation has ended: from here on its words are dropped after an hour. */
 function end(sql: Sql, id: string, endedMs: number): void {
+  sql.run("UPDATE invocation SET completed_ms = ? WHERE id = ?", endedMs, id);
+}
+
+/** A row with these columns, and something harmless in the others. */
+function insert(sql: Sql, given: Readonly<Record<string, string | number | null>>): void {
   const columns = sql.all<{ name: string; notnull: number }>("PRAGMA table_info(invocation)");
-  const values = columns.map(({ name, notnull }) => {
-    if (name === "id") return id;
-    if (name === "completed_ms") return endedMs;
-    if (name === "deltas") return 1;
-    return notnull === 1 ? 0 : null;
-  });
-  const places = columns.map(() => "?").join(", ");
-  sql.run(`INSERT INTO invocation VALUES (${places})`, ...values);
+  const values = columns.map(({ name, notnull }) => given[name] ?? (notnull === 1 ? 0 : null));
+  sql.run(`INSERT INTO invocation VALUES (${columns.map(() => "?").join(", ")})`, ...values);
 }

@@ -6,9 +6,11 @@ import type { Sql } from "./sql.ts";
 export type Fact = readonly [event: EventName, data: Readonly<Record<string, unknown>>];
 
 /**
- * The event log of invocations: a row holds the events of one transaction, numbered from `seq`.
+ * The event log of an invocation: those of its accept and of its end stand in its own row
+ * (`opening`, `closing`), written with it; those between are rows of `event`, each with the events
+ * of one transaction, numbered from `seq`.
  *
- * A5: a reader is shown only what a row holds, so an event is stored before it is sent.
+ * A5: a reader is shown only what is stored, so an event is stored before it is sent.
  */
 export function appendEvents(
   sql: Sql,
@@ -18,7 +20,6 @@ export function appendEvents(
   atMs: number,
 ): void {
   const delta = facts.every(([event]) => event === "message.delta");
-  const body = pack(sql, `${invocationId}/event/${seq}`, JSON.stringify(facts));
   sql.run(
     "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
     invocationId,
@@ -26,17 +27,34 @@ export function appendEvents(
     facts.length,
     delta ? 1 : 0,
     atMs,
-    body,
+    packEvents(sql, invocationId, seq, facts),
   );
 }
 
-/** The number the next event of an invocation gets. */
+/** Events as a column keeps them. */
+export function packEvents(
+  sql: Sql,
+  invocationId: string,
+  seq: number,
+  facts: readonly (Fact | null)[],
+): string {
+  return pack(sql, `${invocationId}/event/${seq}`, JSON.stringify(facts));
+}
+
+/** The number the next event of an open invocation gets. */
 export function nextSeq(sql: Sql, invocationId: string): number {
-  const last = sql.one<{ seq: number; count: number }>(
-    "SELECT seq, count FROM event WHERE invocation_id = ? ORDER BY seq DESC LIMIT 1",
+  const last = sql.one<{ next: number | null }>(
+    `SELECT coalesce(
+       (SELECT seq + count FROM event WHERE invocation_id = ?1 ORDER BY seq DESC LIMIT 1),
+       (SELECT opened + 1 FROM invocation WHERE id = ?1)) AS next`,
     invocationId,
   );
-  return last ? last.seq + last.count : 1;
+  return last?.next ?? 1;
+}
+
+/** The number of the last event stored of an invocation; 0 before the first. */
+export function lastSeq(sql: Sql, invocationId: string): number {
+  return readEvents(sql, invocationId, nextSeq(sql, invocationId) - 2).at(-1)?.seq ?? 0;
 }
 
 /**
@@ -50,8 +68,11 @@ export function readEvents(
   rows = 64,
 ): InvocationEvent[] {
   const found = sql.all<{ seq: number; body: string }>(
-    `SELECT seq, body FROM event
-     WHERE invocation_id = ? AND seq + count > ? ORDER BY seq LIMIT ?`,
+    `SELECT 1 AS seq, opening AS body FROM invocation
+       WHERE id = ?1 AND opened >= ?2 AND opening IS NOT NULL
+     UNION ALL SELECT seq, body FROM event WHERE invocation_id = ?1 AND seq + count > ?2
+     UNION ALL SELECT closed, closing FROM invocation WHERE id = ?1 AND closing IS NOT NULL
+     ORDER BY 1 LIMIT ?3`,
     invocationId,
     after + 1,
     rows,
@@ -90,21 +111,28 @@ export function dropDeltas(sql: Sql, beforeMs: number, limit: number): void {
   }
 }
 
-/** The last words of an answer share a row with what follows from them: null keeps the numbers. */
+/** The last words of an answer stand beside what follows from them: null keeps the numbers. */
 function blankDeltas(sql: Sql, invocationId: string): void {
   const mixed = sql.all<{ seq: number; body: string }>(
-    "SELECT seq, body FROM event WHERE invocation_id = ? AND delta = 0",
+    `SELECT seq, body FROM event WHERE invocation_id = ?1 AND delta = 0
+     UNION ALL SELECT closed, closing FROM invocation WHERE id = ?1 AND closing IS NOT NULL`,
     invocationId,
   );
   for (const { seq, body } of mixed) {
     const facts = JSON.parse(unpack(sql, body)) as (Fact | null)[];
     const kept = facts.map((fact) => (fact?.[0] === "message.delta" ? null : fact));
     if (!kept.includes(null)) continue;
-    const ref = `${invocationId}/event/${seq}`;
-    sql.run("DELETE FROM content WHERE ref = ?", ref);
+    sql.run("DELETE FROM content WHERE ref = ?", `${invocationId}/event/${seq}`);
+    const packed = packEvents(sql, invocationId, seq, kept);
     sql.run(
-      "UPDATE event SET body = ? WHERE invocation_id = ? AND seq = ?",
-      pack(sql, ref, JSON.stringify(kept)),
+      "UPDATE event SET body = ?1 WHERE invocation_id = ?2 AND seq = ?3",
+      packed,
+      invocationId,
+      seq,
+    );
+    sql.run(
+      "UPDATE invocation SET closing = ?1 WHERE id = ?2 AND closed = ?3",
+      packed,
       invocationId,
       seq,
     );

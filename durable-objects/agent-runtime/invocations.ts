@@ -40,6 +40,19 @@ export type InvocationRow = {
   readonly traceparent: string | null;
   readonly created_ms: number;
   readonly completed_ms: number | null;
+  /** The first events, those of the accept itself, as a packed list; null in rows of version 1. */
+  readonly opening: string | null;
+  /** How many they are: they are numbered from 1. */
+  readonly opened: number;
+  /** The last events, those of the end itself, and the number of the first of them. */
+  readonly closing: string | null;
+  readonly closed: number | null;
+  /** Of what the turn adds to its session's history; 0 while there is no answer. */
+  readonly tokens: number;
+  /** What is left to do: 1 while open, 2 while the control plane has not acknowledged the end. */
+  readonly pending: 1 | 2 | null;
+  /** By the agent's rate limit: when the next request is due, in microseconds. */
+  readonly tat_us: number | null;
 };
 
 export function findInvocation(sql: Sql, id: string): InvocationRow | undefined {

@@ -20,6 +20,8 @@ export type Kernel = {
   readonly running: Map<string, Running>;
   /** Invocations accepted and not terminal; a count kept beside the rows so that none is read. */
   readonly open: { count: number };
+  /** By the agent's rate limit, when the next request is due; undefined until a row was asked. */
+  readonly rate: { tatUs: number | undefined };
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
   /** SHA-256, base64url. Synchronous: it is used inside transactions (DECISIONS 29). */

@@ -4,7 +4,7 @@ import type { Kernel } from "./kernel.ts";
 import type { StepRow } from "./steps.ts";
 
 /**
- * Finished invocations the control plane has not acknowledged, oldest first; two statements,
+ * Finished invocations the control plane has not acknowledged, oldest session first; two statements,
  * however many they are.
  *
  * They stay until `acknowledge` names them: a lost queue message or a crash of the consumer sends
@@ -16,12 +16,11 @@ export function ledgerPage(
   naming: Naming,
   limit: number,
 ): LedgerEntry[] {
-  const rows = kernel.sql.all<Omit<InvocationRow, "input" | "output"> & { outbox_id: number }>(
-    `SELECT o.id AS outbox_id, i.id, i.principal, i.session_id, i.version, i.status, i.attempt,
-       i.error, i.input_tokens, i.output_tokens, i.model_calls, i.tool_calls, i.estimated,
-       i.cost_micros, i.redriven_from, i.created_ms, i.completed_ms
-     FROM (SELECT id, invocation_id FROM outbox ORDER BY id LIMIT ?) o
-     JOIN invocation i ON i.id = o.invocation_id ORDER BY o.id`,
+  const rows = kernel.sql.all<Omit<InvocationRow, "input" | "output">>(
+    `SELECT id, principal, session_id, version, status, attempt, error, input_tokens,
+       output_tokens, model_calls, tool_calls, estimated, cost_micros, redriven_from, created_ms,
+       completed_ms
+     FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?`,
     limit,
   );
   const usage = usageOf(kernel, limit);
@@ -35,7 +34,6 @@ export function ledgerPage(
       ...invocation
     } = onWire(kernel.sql, slim, naming);
     return {
-      outboxId: row.outbox_id,
       invocation,
       agentId,
       principal: row.principal,
@@ -44,10 +42,11 @@ export function ledgerPage(
   });
 }
 
-export function acknowledge(kernel: Kernel, outboxIds: readonly number[]): void {
+export function acknowledge(kernel: Kernel, ids: readonly string[]): void {
   kernel.sql.run(
-    "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))",
-    JSON.stringify(outboxIds),
+    `UPDATE invocation SET pending = NULL
+     WHERE pending = 2 AND id IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(ids),
   );
 }
 
@@ -60,8 +59,8 @@ function usageOf(kernel: Kernel, limit: number): Map<string, UsageRecord[]> {
   const calls = kernel.sql.all<CallRow>(
     `SELECT s.invocation_id, s.key, s.name, s.input_tokens, s.output_tokens, s.estimated,
        s.cost_micros, s.started_ms, s.finished_ms
-     FROM (SELECT id, invocation_id FROM outbox ORDER BY id LIMIT ?) o
-     JOIN step s ON s.invocation_id = o.invocation_id
+     FROM (SELECT id FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?) i
+     JOIN step s ON s.invocation_id = i.id
      WHERE s.kind = 'model' AND s.input_tokens + s.output_tokens > 0`,
     limit,
   );

@@ -83,6 +83,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       now: () => Date.now(),
       running: new Map(),
       open: { count: 0 },
+      rate: { tatUs: undefined },
       random: () => Math.random(),
       sha256,
     };
@@ -189,13 +190,13 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   async ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal> {
     if (!this.#ownership.holds(owner)) return refuse("not_found", "no such agent");
     const entries = ledgerPage(this.#kernel, owner.agentId, this.#naming(owner), limit);
-    return { ok: true, entries };
+    return { ok: true, page: JSON.stringify(entries) };
   }
 
-  async acknowledge(owner: Owner, outboxIds: readonly number[]): Promise<Acknowledged | Refusal> {
+  async acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal> {
     if (!this.#ownership.holds(owner)) return refuse("not_found", "no such agent");
     this.#kernel.faults.at("before-acknowledge");
-    acknowledge(this.#kernel, outboxIds);
+    acknowledge(this.#kernel, ids);
     return { ok: true };
   }
 

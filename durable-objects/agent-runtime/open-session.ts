@@ -9,7 +9,7 @@ export type OpenSession = {
   readonly turn: number;
   /** No earlier turn is open. */
   readonly free: boolean;
-  /** Count the turn; makes the session's row when it is new. */
+  /** Make the session's row, when it is new and has a name of its own. */
   take(): void;
 };
 
@@ -21,7 +21,7 @@ export type Speaker = {
   readonly redrivenFrom?: string;
 };
 
-type SessionRow = { readonly id: string; readonly turns: number };
+type Known = { readonly id: string; readonly turns: number; readonly busy: 0 | 1 };
 
 /**
  * The session of a call. A `ses_` id must be one of this principal's, any other name is the
@@ -33,7 +33,6 @@ export function openSession(
   tag: string,
   nowMs: number,
 ): OpenSession | Refusal {
-  const { sql } = kernel;
   const name = speaker.sessionId;
   const row = name === undefined ? undefined : findSession(kernel, speaker, name);
   if (row) {
@@ -41,13 +40,8 @@ export function openSession(
       ok: true,
       id: row.id,
       turn: row.turns,
-      free: !sql.one(
-        "SELECT 1 FROM invocation WHERE session_id = ? AND completed_ms IS NULL LIMIT 1",
-        row.id,
-      ),
-      take: () => {
-        sql.run("UPDATE session SET turns = turns + 1 WHERE id = ?", row.id);
-      },
+      free: row.busy === 0,
+      take: () => {},
     };
   }
   if (name !== undefined && isId("session", name)) {
@@ -61,39 +55,45 @@ export function openSession(
     id,
     turn: 0,
     free: true,
-    take: () => insertSession(kernel, id, speaker.principal, name ?? null, 1, nowMs),
+    take: () => {
+      if (name !== undefined) insertSession(kernel, id, speaker.principal, name, nowMs);
+    },
   };
 }
 
-/** A session without a turn yet, for a socket that is opened before anything is said. */
+/** A session that is more than its turns: one with a name, or a socket before anything is said. */
 export function insertSession(
   kernel: Kernel,
   id: string,
   principal: string,
   clientKey: string | null,
-  turns: number,
   nowMs: number,
 ): void {
-  kernel.sql.run(
-    "INSERT INTO session VALUES (?, ?, ?, ?, ?)",
-    id,
+  kernel.sql.run("INSERT INTO session VALUES (?, ?, ?, ?)", id, principal, clientKey, nowMs);
+}
+
+/** One without a name or a socket has no row: it is its turns, and its first speaker's. */
+function findSession(
+  { sql }: Kernel,
+  { principal, redrivenFrom }: Speaker,
+  name: string,
+): Known | undefined {
+  if (redrivenFrom !== undefined) {
+    return sql.one<Known>(`SELECT ${KNOWN} FROM (SELECT ?1 AS id) s`, name);
+  }
+  if (!isId("session", name)) {
+    const named = "session s WHERE s.principal = ?1 AND s.client_key = ?2";
+    return sql.one<Known>(`SELECT ${KNOWN} FROM ${named}`, principal, name);
+  }
+  return sql.one<Known>(
+    `SELECT ${KNOWN} FROM (
+       SELECT session_id AS id FROM invocation WHERE session_id = ?2 AND turn = 0 AND principal = ?1
+       UNION SELECT id FROM session WHERE id = ?2 AND principal = ?1) s`,
     principal,
-    clientKey,
-    turns,
-    nowMs,
+    name,
   );
 }
 
-function findSession(
-  kernel: Kernel,
-  { principal, redrivenFrom }: Speaker,
-  name: string,
-): SessionRow | undefined {
-  if (redrivenFrom !== undefined) {
-    return kernel.sql.one<SessionRow>("SELECT id, turns FROM session WHERE id = ?", name);
-  }
-  const query = isId("session", name)
-    ? "SELECT id, turns FROM session WHERE principal = ? AND id = ?"
-    : "SELECT id, turns FROM session WHERE principal = ? AND client_key = ?";
-  return kernel.sql.one<SessionRow>(query, principal, name);
-}
+const KNOWN = `s.id,
+  (SELECT coalesce(max(turn) + 1, 0) FROM invocation WHERE session_id = s.id) AS turns,
+  EXISTS (SELECT 1 FROM invocation WHERE pending = 1 AND session_id = s.id) AS busy`;

@@ -79,7 +79,7 @@ export class Releases {
     this.#meta.set("live", String(generation));
     this.#sql.run(
       `DELETE FROM release WHERE generation < ? AND generation NOT IN
-         (SELECT generation FROM invocation WHERE completed_ms IS NULL)`,
+         (SELECT generation FROM invocation WHERE pending = 1)`,
       generation - 5,
     );
     for (const known of this.#cache.keys()) if (known < generation - 5) this.#cache.delete(known);

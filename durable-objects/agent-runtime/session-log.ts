@@ -1,20 +1,20 @@
 import { placeOf, type Place } from "../../core/sessions/frames.ts";
-import { nextSeq } from "./events.ts";
+import { lastSeq } from "./events.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** The invocation that is a session's turn `turn`, if it has come to it. */
 export function invocationAt({ sql }: Kernel, sessionId: string, turn: number): string | undefined {
-  return sql.one<{ invocation_id: string }>(
-    "SELECT invocation_id FROM message WHERE session_id = ? AND turn = ? AND n = 0",
+  return sql.one<{ id: string }>(
+    "SELECT id FROM invocation WHERE session_id = ? AND turn = ?",
     sessionId,
     turn,
-  )?.invocation_id;
+  )?.id;
 }
 
 /** Where a socket begins that asks for nothing: before the first open turn, or after the last. */
 export function endOf(kernel: Kernel, sessionId: string): Place {
   const open = kernel.sql.one<{ turn: number | null }>(
-    "SELECT min(turn) AS turn FROM invocation WHERE session_id = ? AND completed_ms IS NULL",
+    "SELECT min(turn) AS turn FROM invocation WHERE pending = 1 AND session_id = ?",
     sessionId,
   );
   return { turn: open?.turn ?? turnsOf(kernel, sessionId), seq: 0 };
@@ -25,7 +25,7 @@ export function placeIn(kernel: Kernel, sessionId: string, seq: number): Place |
   const place = placeOf(seq);
   if (place.seq === 0) return place.turn <= turnsOf(kernel, sessionId) ? place : undefined;
   const id = invocationAt(kernel, sessionId, place.turn);
-  return id !== undefined && place.seq < nextSeq(kernel.sql, id) ? place : undefined;
+  return id !== undefined && place.seq <= lastSeq(kernel.sql, id) ? place : undefined;
 }
 
 /** Whose session it is: `Principal.id`. */
@@ -47,7 +47,9 @@ export function sessionOf({ sql }: Kernel, invocationId: string): string | undef
 }
 
 function turnsOf({ sql }: Kernel, sessionId: string): number {
-  return (
-    sql.one<{ turns: number }>("SELECT turns FROM session WHERE id = ?", sessionId)?.turns ?? 0
+  const row = sql.one<{ turns: number }>(
+    "SELECT coalesce(max(turn) + 1, 0) AS turns FROM invocation WHERE session_id = ?",
+    sessionId,
   );
+  return row?.turns ?? 0;
 }

@@ -1,47 +1,12 @@
 import type { HistoryWindow } from "../../core/agents/spec.ts";
-import type { ModelMessage, ToolCall } from "../../core/models/contract.ts";
+import type { InputMessage, Output } from "../../core/invocations/contract.ts";
+import type { ModelMessage } from "../../core/models/contract.ts";
 import { estimateTokens } from "../../core/models/usage.ts";
-import { pack, unpack } from "./content.ts";
+import type { z } from "zod";
+import { unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 
-type MessageRow = {
-  turn: number;
-  role: "system" | "user" | "assistant" | "tool";
-  content: string;
-  tool_calls: string | null;
-  tool_call_id: string | null;
-  tokens: number;
-};
-
-/** Store messages of a turn from position `n` on; `id` is the turn's invocation. */
-export function appendMessages(
-  sql: Sql,
-  place: {
-    readonly id: string;
-    readonly sessionId: string;
-    readonly turn: number;
-    readonly n: number;
-  },
-  messages: readonly ModelMessage[],
-): void {
-  let n = place.n;
-  for (const message of messages) {
-    const calls = message.role === "assistant" ? message.toolCalls : undefined;
-    sql.run(
-      "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      place.sessionId,
-      place.turn,
-      n,
-      place.id,
-      message.role,
-      pack(sql, `${place.sessionId}/${place.turn}/${n}`, message.content),
-      calls && calls.length > 0 ? JSON.stringify(calls) : null,
-      message.role === "tool" ? message.toolCallId : null,
-      estimateTokens(message.content),
-    );
-    n += 1;
-  }
-}
+type TurnRow = { readonly input: string; readonly output: string; readonly tokens: number };
 
 /**
  * What the model sees of a session before `turn`: whole turns, newest first until a bound of the
@@ -55,44 +20,39 @@ export function historyBefore(
   window: HistoryWindow,
 ): ModelMessage[] {
   if (turn === 0 || window.max_turns === 0) return [];
-  const rows = sql.all<MessageRow>(
-    `SELECT turn, role, content, tool_calls, tool_call_id, tokens FROM message
-     WHERE session_id = ? AND turn < ? AND turn >= ? ORDER BY turn DESC, n DESC`,
+  const rows = sql.all<TurnRow>(
+    `SELECT input, output, tokens FROM invocation
+     WHERE session_id = ? AND turn < ? AND turn >= ? AND status = 'succeeded' ORDER BY turn DESC`,
     sessionId,
     turn,
     turn - window.max_turns,
   );
-  const kept: MessageRow[] = [];
+  const kept: TurnRow[] = [];
   let tokens = 0;
-  for (let start = 0, end = 0; start < rows.length; start = end) {
-    while (end < rows.length && rows[end]?.turn === rows[start]?.turn) end += 1;
-    if (rows[start]?.role !== "assistant") continue;
-    const whole = rows.slice(start, end);
-    tokens += whole.reduce((sum, row) => sum + row.tokens, 0);
+  for (const row of rows) {
+    tokens += row.tokens;
     if (tokens > window.max_tokens) break;
-    kept.push(...whole);
+    kept.push(row);
   }
-  return kept.toReversed().map((row) => messageOf(sql, row));
+  return kept.toReversed().flatMap((row) => {
+    const { messages } = JSON.parse(unpack(sql, row.output)) as Output;
+    return [...inputMessages(unpack(sql, row.input)), ...messages.map(messageOf)];
+  });
 }
 
-/** The messages of one turn as they were stored, oldest first. */
-export function turnMessages(sql: Sql, sessionId: string, turn: number): ModelMessage[] {
-  return sql
-    .all<MessageRow>(
-      `SELECT turn, role, content, tool_calls, tool_call_id, tokens FROM message
-       WHERE session_id = ? AND turn = ? ORDER BY n`,
-      sessionId,
-      turn,
-    )
-    .map((row) => messageOf(sql, row));
+/** `InvokeBody.input` as messages; the edge has checked its shape. */
+export function inputMessages(input: string): ModelMessage[] {
+  const parsed = JSON.parse(input) as string | z.infer<typeof InputMessage>[];
+  return typeof parsed === "string" ? [{ role: "user", content: parsed }] : parsed;
 }
 
-function messageOf(sql: Sql, row: MessageRow): ModelMessage {
-  const content = unpack(sql, row.content);
-  if (row.role === "tool") return { role: "tool", content, toolCallId: row.tool_call_id ?? "" };
-  if (row.role === "assistant") {
-    if (row.tool_calls === null) return { role: "assistant", content };
-    return { role: "assistant", content, toolCalls: JSON.parse(row.tool_calls) as ToolCall[] };
-  }
-  return { role: row.role, content };
+/** What a turn of these messages takes of a later turn's window. */
+export function tokensOf(messages: readonly ModelMessage[]): number {
+  return messages.reduce((sum, { content }) => sum + estimateTokens(content), 0);
+}
+
+function messageOf(message: Output["messages"][number]): ModelMessage {
+  const { role, content } = message;
+  if (role === "tool") return { role, content, toolCallId: message.tool_call_id ?? "" };
+  return message.tool_calls ? { role, content, toolCalls: message.tool_calls } : { role, content };
 }

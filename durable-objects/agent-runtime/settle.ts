@@ -3,10 +3,10 @@ import type { InvocationStatus, Output } from "../../core/invocations/contract.t
 import type { ModelMessage } from "../../core/models/contract.ts";
 import type { ProblemData } from "../../core/problem.ts";
 import { pack } from "./content.ts";
-import { appendEvents, nextSeq, type Fact } from "./events.ts";
+import { appendEvents, nextSeq, packEvents, type Fact } from "./events.ts";
 import type { InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
-import { appendMessages } from "./sessions.ts";
+import { tokensOf } from "./sessions.ts";
 import { chargeLost } from "./steps.ts";
 
 type End = Extract<InvocationStatus, "succeeded" | "failed" | "dead" | "cancelled">;
@@ -25,12 +25,9 @@ export function succeed(
   nowMs: number,
 ): InvocationRow | undefined {
   const packed = pack(kernel.sql, `${claim.id}/output`, JSON.stringify(answer.output));
-  const row = end(kernel, claim, "succeeded", { output: packed, error: null }, nowMs);
-  if (!row) return undefined;
-  appendMessages(kernel.sql, { ...claim, n: claim.input.length }, answer.messages);
   const last: Fact[] = [...facts, ["message.completed", {}], ["invocation.succeeded", {}]];
-  close(kernel, claim, claim.seq, last, nowMs);
-  return row;
+  const tokens = tokensOf(claim.input) + tokensOf(answer.messages);
+  return end(kernel, claim, "succeeded", { output: packed, error: null, tokens }, last, nowMs);
 }
 
 /** The run ended without an answer: `failed` for what no retry mends, `dead` when retries are used up. */
@@ -44,22 +41,21 @@ export function giveUp(
 ): InvocationRow | undefined {
   const error = JSON.stringify({ code: problem.code, detail: problem.detail });
   closeSteps(kernel, claim, nowMs);
-  const row = end(kernel, claim, status, { output: null, error }, nowMs);
-  if (!row) return undefined;
   const name = status === "failed" ? "invocation.failed" : "invocation.dead";
-  close(kernel, claim, claim.seq, [...facts, [name, {}]], nowMs);
-  return row;
+  const last: Fact[] = [...facts, [name, {}]];
+  return end(kernel, claim, status, { output: null, error, tokens: 0 }, last, nowMs);
 }
 
 /** Cancel whatever is not terminal; what was under way is fenced out by the status. */
 export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): InvocationRow {
   const lost = kernel.running.get(row.id)?.lost;
   if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost());
-  const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id };
+  const seq = nextSeq(kernel.sql, row.id);
+  const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id, seq };
   closeSteps(kernel, claim, nowMs);
-  const ended = end(kernel, claim, "cancelled", { output: null, error: null }, nowMs);
-  close(kernel, claim, nextSeq(kernel.sql, row.id), [["invocation.cancelled", {}]], nowMs);
-  return ended ?? row;
+  const nothing = { output: null, error: null, tokens: 0 };
+  const last: Fact[] = [["invocation.cancelled", {}]];
+  return end(kernel, claim, "cancelled", nothing, last, nowMs) ?? row;
 }
 
 /** What was sent and will never be answered to this run; nothing, for an attempt that is fenced out. */
@@ -94,16 +90,27 @@ export function retryLater(
   appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
 }
 
-/** G2: one conditional statement decides; usage is the sum of the steps, lost sends included. */
+type Result = {
+  readonly output: string | null;
+  readonly error: string | null;
+  readonly tokens: number;
+};
+
+/**
+ * G2: one conditional statement decides, and writes all that an end is: status, result, the last
+ * events, what is owed to the ledger; usage is the sum of the steps, lost sends included.
+ */
 function end(
   kernel: Kernel,
-  claim: Pick<Claim, "id" | "attempt">,
+  claim: Pick<Claim, "id" | "sessionId" | "attempt" | "seq">,
   status: End,
-  result: { readonly output: string | null; readonly error: string | null },
+  result: Result,
+  facts: readonly Fact[],
   nowMs: number,
 ): InvocationRow | undefined {
-  return kernel.sql.one<InvocationRow>(
+  const row = kernel.sql.one<InvocationRow>(
     `UPDATE invocation SET status = ?1, output = ?2, error = ?3, completed_ms = ?4, due_ms = NULL,
+       closing = ?7, closed = ?8, tokens = ?9, pending = 2,
        (input_tokens, output_tokens, model_calls, tool_calls, estimated, cost_micros) = (
          SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
            coalesce(sum(kind = 'model'), 0), coalesce(sum(kind = 'tool'), 0),
@@ -116,25 +123,21 @@ function end(
     nowMs,
     claim.id,
     claim.attempt,
+    packEvents(kernel.sql, claim.id, claim.seq, facts),
+    claim.seq,
+    result.tokens,
   );
+  // Everything open runs: then no turn waits behind this one.
+  if (row && kernel.open.count > kernel.running.size) wakeNext(kernel, claim.sessionId, nowMs);
+  return row;
 }
 
-/** What every end shares: the last events, the ledger's outbox row, and the session's next turn. */
-function close(
-  kernel: Kernel,
-  claim: Pick<Claim, "id" | "sessionId">,
-  seq: number,
-  facts: readonly Fact[],
-  nowMs: number,
-): void {
-  appendEvents(kernel.sql, claim.id, seq, facts, nowMs);
-  kernel.sql.run("INSERT INTO outbox (invocation_id) VALUES (?)", claim.id);
-  // Everything open runs: then no turn waits behind this one.
-  if (kernel.open.count <= kernel.running.size) return;
+/** The session's next turn is due, when it waited for this one. */
+function wakeNext(kernel: Kernel, sessionId: string, nowMs: number): void {
   const next = kernel.sql.one<{ id: string; status: string; due_ms: number | null }>(
     `SELECT id, status, due_ms FROM invocation
-     WHERE session_id = ? AND completed_ms IS NULL ORDER BY turn LIMIT 1`,
-    claim.sessionId,
+     WHERE pending = 1 AND session_id = ? ORDER BY turn LIMIT 1`,
+    sessionId,
   );
   if (next?.status === "accepted" && next.due_ms === null) {
     kernel.sql.run("UPDATE invocation SET due_ms = ? WHERE id = ?", nowMs, next.id);

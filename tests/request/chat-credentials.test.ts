@@ -41,8 +41,12 @@ async function revoke(id: string): Promise<void> {
 }
 
 const turns = async (session: string) =>
-  (await agent.rows<{ turns: number }>("SELECT turns FROM session WHERE id = ?", session))[0]
-    ?.turns;
+  (
+    await agent.rows<{ turns: number }>(
+      "SELECT count(*) AS turns FROM invocation WHERE session_id = ?",
+      session,
+    )
+  )[0]?.turns;
 
 /** How a socket ends when it says something, and how much of it was heard. */
 async function end(chat: Chat): Promise<{ readonly code: number; readonly heard: number }> {

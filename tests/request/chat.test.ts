@@ -141,7 +141,7 @@ describe("a turn", () => {
     expect(seqs).toEqual([...new Set(seqs)]);
     // Each turn began when the one before had ended, and had it before its eyes.
     const last = await agent.rows<{ n: number }>(
-      "SELECT count(*) AS n FROM message WHERE session_id = ? AND role = 'assistant'",
+      "SELECT count(*) AS n FROM invocation WHERE session_id = ? AND status = 'succeeded'",
       chat.session,
     );
     expect(last).toEqual([{ n: 5 }]);
@@ -184,7 +184,7 @@ describe("a turn", () => {
 
 async function turnsOf(session: string): Promise<number | undefined> {
   const [row] = await agent.rows<{ turns: number }>(
-    "SELECT turns FROM session WHERE id = ?",
+    "SELECT count(*) AS turns FROM invocation WHERE session_id = ?",
     session,
   );
   return row?.turns;

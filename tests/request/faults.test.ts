@@ -169,9 +169,10 @@ describe("an object that dies", () => {
     const gone = await arm("before-acknowledge");
     await deliver("berth-ledger", [agent.owner]);
     expect(await died("before-acknowledge", gone)).toBe(true);
-    expect(await agent.rows("SELECT id FROM outbox WHERE invocation_id = ?", id)).toHaveLength(1);
+    const pending = () => agent.rows("SELECT pending FROM invocation WHERE id = ?", id);
+    expect(await pending()).toEqual([{ pending: 2 }]);
     await deliver("berth-ledger", [agent.owner]);
-    expect(await agent.rows("SELECT id FROM outbox WHERE invocation_id = ?", id)).toEqual([]);
+    expect(await pending()).toEqual([{ pending: null }]);
     const usage = await acme.json<{ data: { invocation_id: string }[] }>(
       "/v1/usage?limit=100",
       200,

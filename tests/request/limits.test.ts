@@ -1,5 +1,5 @@
 /** What one agent admits, what a run may cost, how much it carries; and when its alarm is set. */
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Invocation } from "../../core/invocations/contract.ts";
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await addProvider(acme);
 });
 
-const TABLES = ["invocation", "session", "message", "step", "event", "outbox", "rate"];
+const TABLES = ["invocation", "session", "step", "event", "content"];
 /** Every row of the object, to see that a refusal wrote none. */
 async function everything(agent: TestAgent): Promise<unknown> {
   const tables = TABLES.map((table) => agent.rows(`SELECT * FROM ${table}`));
@@ -57,7 +57,9 @@ describe("requests a minute", () => {
       expect((await agent.send("first", { key: "first" })).status).toBe(200);
     }
     expect(await everything(agent)).toEqual(before);
-    await agent.rows("UPDATE rate SET tat_us = 0");
+    // As if a minute had passed; an object that wakes asks its rows.
+    await agent.rows("UPDATE invocation SET tat_us = 0");
+    await evictDurableObject(agent.stub());
     expect(await agent.ask("second", { key: "second" })).toMatchObject({ status: "succeeded" });
   });
 
@@ -202,10 +204,10 @@ describe("the alarm", () => {
     const agent = await liveAgent(acme, "owing");
     await agent.ask("hello");
     await runInDurableObject(agent.stub(), (_object, { storage }) => {
-      storage.sql.exec("CREATE TABLE kept AS SELECT * FROM outbox");
+      storage.sql.exec("UPDATE invocation SET pending = 1 WHERE pending = 2");
     });
     await deliver("berth-ledger", [agent.owner]);
-    await agent.rows("INSERT INTO outbox SELECT * FROM kept");
+    await agent.rows("UPDATE invocation SET pending = 2 WHERE pending = 1");
     expect(await runDurableObjectAlarm(agent.stub())).toBe(true);
     expect(await alarmOf(agent)).toBeGreaterThan(Date.now());
   });
@@ -252,14 +254,14 @@ describe("the ledger", () => {
     const runtime = runtimeOf(env, agent.owner);
     const page = async (): Promise<readonly LedgerEntry[]> => {
       const answer = await runtime.ledger(agent.owner, 10);
-      return answer.ok ? answer.entries : [];
+      return answer.ok ? (JSON.parse(answer.page) as LedgerEntry[]) : [];
     };
     expect(await page()).toEqual([]);
     await agent.cancel(id);
     const first = await page();
     expect(first).toMatchObject([{ invocation: { id, status: "cancelled" } }]);
     expect(await page()).toEqual(first);
-    const ids = first.map(({ outboxId }) => outboxId);
+    const ids = first.map(({ invocation }) => invocation.id);
     await runtime.acknowledge(agent.owner, ids);
     await runtime.acknowledge(agent.owner, ids);
     expect(await page()).toEqual([]);

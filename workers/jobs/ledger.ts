@@ -79,10 +79,10 @@ async function settleWave(visits: readonly Visit[], job: LedgerJob): Promise<voi
 }
 
 async function pageOf(visit: Visit, { runtimeOf }: LedgerJob): Promise<Owed> {
-  const { entries } = await putOffIf([visit], async () =>
+  const { page } = await putOffIf([visit], async () =>
     Problem.unwrap(await runtimeOf(visit.owner).ledger(visit.owner, PAGE)),
   );
-  return { ...visit, entries };
+  return { ...visit, entries: JSON.parse(page) as LedgerEntry[] }; // our own object's
 }
 
 async function writeTenant(
@@ -97,7 +97,7 @@ async function writeTenant(
 }
 
 async function acknowledge(visit: Owed, { runtimeOf }: LedgerJob): Promise<Owed> {
-  const ids = visit.entries.map(({ outboxId }) => outboxId);
+  const ids = visit.entries.map(({ invocation }) => invocation.id);
   if (ids.length === 0) return visit;
   await putOffIf([visit], async () =>
     Problem.unwrap(await runtimeOf(visit.owner).acknowledge(visit.owner, ids)),
