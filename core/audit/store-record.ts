@@ -6,7 +6,7 @@
  * changed row is the entry's id.
  */
 import { type SQL, and, eq } from "drizzle-orm";
-import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
+import type { SQLiteColumn, SQLiteInsertValue, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import { newId } from "../ids.ts";
@@ -65,10 +65,14 @@ export async function record(scope: TenantScope, fact: Fact, nowMs: number): Pro
   await recorded(scope, await auditRow(scope, fact, nowMs));
 }
 
-/** The entry, written once for each row of `table` that `where` finds: before a guarded delete. */
+/**
+ * The entry, written for the row of `table` that `where` finds: before a guarded delete.
+ *
+ * @param row  `resourceId` may be a column of `table`.
+ */
 export function recordedWhere(
   scope: TenantScope,
-  row: AuditRow,
+  row: SQLiteInsertValue<typeof audit>,
   table: SQLiteTable,
   where: SQL | undefined,
 ) {

@@ -6,6 +6,7 @@
  * is found (DECISIONS 26).
  */
 import { type SQL, and, asc, eq, exists, sql } from "drizzle-orm";
+import { type AuditRow, auditRow, recordedWhere } from "../audit/store-record.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import type { ProblemData } from "../problem.ts";
@@ -49,6 +50,31 @@ export function eventsOf(scope: TenantScope, change: string, detail: string, now
     deployment,
     and(eq(deployment.tenantId, scope.tenantId), eq(deployment.lastChangeId, change)),
   );
+}
+
+/** The audit entry of a move to `status`, not written yet. */
+export function moveEntry(
+  scope: TenantScope,
+  status: DeploymentStatus,
+  nowMs: number,
+): Promise<AuditRow> {
+  const fact = { action: `deployment.${status}`, kind: "deployment", id: "" };
+  return auditRow(scope, fact, nowMs);
+}
+
+/** That entry, for the one deployment that this change moved there; none where its guard missed. */
+export function recordedMove(
+  scope: TenantScope,
+  entry: AuditRow,
+  status: DeploymentStatus,
+  change: string,
+) {
+  const moved = and(
+    eq(deployment.tenantId, scope.tenantId),
+    eq(deployment.lastChangeId, change),
+    eq(deployment.status, status),
+  );
+  return recordedWhere(scope, { ...entry, resourceId: sql`${deployment.id}` }, deployment, moved);
 }
 
 /** The deployment's events, oldest first. */

@@ -12,6 +12,7 @@
 import { type SQL, and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
+import { auditRow, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import { RESEND_MS, outbox } from "../db/outbox.ts";
@@ -30,7 +31,16 @@ import type {
   DeploymentSummary,
   LiveAgent,
 } from "./contract.ts";
-import { changed, eventRows, eventsOf, one, pointerAt, transition } from "./store-transitions.ts";
+import {
+  changed,
+  eventRows,
+  eventsOf,
+  moveEntry,
+  one,
+  pointerAt,
+  recordedMove,
+  transition,
+} from "./store-transitions.ts";
 import { agentEnvironment, deployment, type deploymentEvent } from "./table.ts";
 
 /** When to ask again for what is not live: about as long as a deployment takes. */
@@ -51,7 +61,9 @@ export async function createDeployment(
   const { db, tenantId } = scope;
   const id = newId("deployment", nowMs);
   const outboxId = newId("event", nowMs);
-  const change = newId("event", nowMs);
+  const fact = { action: "deployment.created", kind: "deployment", id, detail: input };
+  const entry = await auditRow(scope, fact, nowMs);
+  const change = entry.id;
   const asked = and(oneAgent(scope, agentId), eq(agent.lastChangeId, change));
   const owner = db.select({ id: agent.id }).from(agent).where(asked);
   const sequence = db.select({ sequence: agent.deployments }).from(agent).where(asked);
@@ -109,6 +121,7 @@ export async function createDeployment(
     insertWhere(db, deployment, row, version, wanted).returning(),
     eventsOf(scope, change, "asked for", nowMs),
     insertWhere(db, outbox, message, deployment, one(scope, id)),
+    recordedWhere(scope, entry, deployment, one(scope, id)),
   ]);
   if (made === undefined) throw await whyNot(scope, agentId, input);
   const queued = { atMs: nowMs, status: "queued" as const, detail: "asked for" };
@@ -169,7 +182,8 @@ export async function beginBuilding(
 ): Promise<Build | undefined> {
   const { db, tenantId } = scope;
   const { agentId, environment } = await placeOf(scope, id);
-  const change = newId("event", nowMs);
+  const entry = await moveEntry(scope, "building", nowMs);
+  const change = entry.id;
   const here = pointerAt(scope, agentId, environment);
   const passed = db
     .select({ agentId: agentEnvironment.agentId })
@@ -211,6 +225,7 @@ export async function beginBuilding(
       .set({ generation: sql`${allocated}` })
       .where(and(one(scope, id), eq(deployment.lastChangeId, change))),
     eventsOf(scope, change, "building", nowMs),
+    recordedMove(scope, entry, "building", change),
   ]);
   return findBuild(scope, id);
 }
@@ -231,7 +246,9 @@ export async function finishLive(
   const { db } = scope;
   const { id, agent_id: agentId, environment } = build.deployment;
   const hold = newId("event", nowMs);
-  const change = newId("event", nowMs);
+  const entry = await moveEntry(scope, "live", nowMs);
+  const before = await moveEntry(scope, "superseded", nowMs);
+  const change = entry.id;
   const mine = and(
     one(scope, id),
     eq(deployment.status, "building"),
@@ -258,6 +275,8 @@ export async function finishLive(
     transition(scope, "superseded", change, nowMs, and(liveBefore, swapped)),
     transition(scope, "live", change, nowMs, and(held, swapped)),
     eventsOf(scope, change, "pointer swapped", nowMs),
+    recordedMove(scope, entry, "live", change),
+    recordedMove(scope, before, "superseded", change),
   ]);
   return settleSwap(scope, build, nowMs);
 }
@@ -270,10 +289,12 @@ export async function failDeployment(
   nowMs: number,
 ): Promise<Deployment> {
   const open = and(one(scope, id), inArray(deployment.status, ["queued", "building"]));
-  const change = newId("event", nowMs);
+  const entry = await moveEntry(scope, "failed", nowMs);
+  const change = entry.id;
   await scope.db.batch([
     transition(scope, "failed", change, nowMs, open, problem),
     eventsOf(scope, change, problem.detail, nowMs),
+    recordedMove(scope, entry, "failed", change),
   ]);
   return getDeployment(scope, id);
 }
@@ -367,7 +388,8 @@ async function settleSwap(
 ): Promise<"live" | "superseded" | "behind" | "gone"> {
   const { db } = scope;
   const { id, agent_id: agentId, environment } = build.deployment;
-  const change = newId("event", nowMs);
+  const entry = await moveEntry(scope, "superseded", nowMs);
+  const change = entry.id;
   const later = db
     .select({ agentId: agentEnvironment.agentId })
     .from(agentEnvironment)
@@ -375,9 +397,10 @@ async function settleSwap(
       and(pointerAt(scope, agentId, environment), gt(agentEnvironment.sequence, build.sequence)),
     );
   const overtaken = and(one(scope, id), eq(deployment.status, "building"), exists(later));
-  const [, , [row]] = await db.batch([
+  const [, , , [row]] = await db.batch([
     transition(scope, "superseded", change, nowMs, overtaken),
     eventsOf(scope, change, "a later deployment is live", nowMs),
+    recordedMove(scope, entry, "superseded", change),
     db.select({ status: deployment.status }).from(deployment).where(one(scope, id)),
   ]);
   if (row?.status === "live" || row?.status === "superseded") return row.status;

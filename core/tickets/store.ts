@@ -1,4 +1,5 @@
 import { and, eq, gt, lte } from "drizzle-orm";
+import { auditRow, recorded } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { hashSecret, newSecret } from "../keys/format.ts";
@@ -13,12 +14,17 @@ export async function createTicket(
 ): Promise<IssuedTicket> {
   const secret = newSecret();
   const expiresAtMs = nowMs + TICKET_MS;
-  await scope.db.insert(ticket).values({
-    tenantId: scope.tenantId,
-    ticketHash: await hashSecret(secret),
-    ...binding,
-    expiresAtMs,
-  });
+  const { agentId, environment } = binding;
+  // The agent it opens: of the ticket itself nothing is kept that could be shown.
+  const fact = { action: "ticket.issued", kind: "agent", id: agentId, detail: { environment } };
+  const entry = await auditRow(scope, fact, nowMs);
+  const ticketHash = await hashSecret(secret);
+  await scope.db.batch([
+    scope.db
+      .insert(ticket)
+      .values({ tenantId: scope.tenantId, ticketHash, ...binding, expiresAtMs }),
+    recorded(scope, entry),
+  ]);
   return { ticket: secret, expires_at: rfc3339(expiresAtMs) };
 }
 
