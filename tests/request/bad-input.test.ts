@@ -67,7 +67,10 @@ async function everything(): Promise<string> {
   ).all<{ name: string }>();
   const rows = tables.results.map(async ({ name }) => {
     const { results } = await env.DB.prepare(`SELECT * FROM "${name}" ORDER BY 1, 2`).all();
-    return [name, results];
+    // The tenant's gate chains what was written before, when it comes to it.
+    if (name === "audit_checkpoint") return [name];
+    const own = results.map(({ seq: _seq, previous_hash: _previous, hash: _hash, ...row }) => row);
+    return [name, name === "audit" ? own : results];
   });
   return JSON.stringify(await Promise.all(rows));
 }

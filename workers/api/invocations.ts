@@ -20,6 +20,7 @@ import { traceparentOf } from "../edge/request-id.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { liveAgent } from "../serve/live-agents.ts";
 import { narrowed, withinEnvironment } from "./narrowing.ts";
+import { recordAccess, recordAsking } from "./accesses.ts";
 import { ById, pageSchema } from "./parameters.ts";
 import { found, homeOf } from "./runtime.ts";
 
@@ -41,6 +42,9 @@ export const invocations = newRoutes()
     async (c) => {
       const query = await narrowed(c, c.req.valid("query"));
       const page = await listInvocations(c.get("scope"), query);
+      const { cursor, ...filter } = query;
+      const detail = { ...filter, rows: page.data.length, first_page: cursor === undefined };
+      await recordAccess(c, { action: "invocation.listed", id: "*", detail });
       return c.json(withinEnvironment(c.get("principal"), page));
     },
   )
@@ -52,7 +56,9 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
-      return json(found(await runtime.get(owner, id)).body);
+      const { body } = found(await runtime.get(owner, id));
+      await recordAccess(c, { action: "invocation.read", id });
+      return json(body);
     },
   )
   .get(
@@ -63,7 +69,9 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
-      return json(found(await runtime.steps(owner, id)).body);
+      const { body } = found(await runtime.steps(owner, id));
+      await recordAccess(c, { action: "invocation.read", id, detail: { part: "steps" } });
+      return json(body);
     },
   )
   .get(
@@ -78,6 +86,7 @@ export const invocations = newRoutes()
       const { runtime, owner } = await homeOf(c, id);
       const after = c.req.valid("header")["last-event-id"] ?? c.req.valid("query").after ?? 0;
       const { events } = found(await runtime.events(owner, id, after));
+      await recordAccess(c, { action: "invocation.read", id, detail: { part: "events", after } });
       return c.body(events, 200, EVENT_STREAM);
     },
   )
@@ -90,7 +99,10 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
-      return json(found(await runtime.cancel(owner, id)).body);
+      const cancelled = await recordAsking(c, "invocation.cancel_requested", id, async () =>
+        found(await runtime.cancel(owner, id)),
+      );
+      return json(cancelled.body);
     },
   )
   .post(
@@ -102,7 +114,9 @@ export const invocations = newRoutes()
       const { id } = c.req.valid("param");
       const home = await homeOf(c, id);
       const call = await retryCall(c.get("arrival"), c.get("principal"), home.owner, id);
-      const made = found(await home.runtime.retry(home.owner, id, call));
+      const made = await recordAsking(c, "invocation.retry_requested", id, async () =>
+        found(await home.runtime.retry(home.owner, id, call)),
+      );
       const headers: Record<string, string> = { location: `/v1/invocations/${made.id}` };
       if (made.replayed) headers["idempotency-replayed"] = "true";
       return json(made.body, 202, headers);
