@@ -36,11 +36,18 @@ export type SharedConfig = {
   readonly modelProviders: readonly ModelProvider[];
   readonly tiers: Tiers;
   readonly tokenIssuers: readonly TokenIssuer[];
+  /** Undefined: mail is kept until it has expired, and nobody is written to. */
+  readonly mail: MailConfig | undefined;
+  /** May anybody sign up with a tenant of their own? */
+  readonly signUpOpen: boolean;
   /** Signs our own tokens: the first of `tokenKeys`. */
   readonly tokenSigningJwk: SigningJwk | undefined;
   /** Every key our own tokens are verified with; all of them are published. */
   readonly tokenKeys: readonly TokenJwk[];
 };
+
+/** An HTTP API that sends mail: `POST {from, to, subject, text}` with a bearer key. */
+export type MailConfig = { readonly url: string; readonly key: string; readonly from: string };
 
 export type Config = SharedConfig & {
   readonly platformKey: string;
@@ -213,6 +220,10 @@ function parseShared(read: Reader): SharedConfig {
     modelProviders: read.json("MODEL_PROVIDERS", ModelProviders, false) ?? [],
     tiers: read.json("TIERS", Tiers, false) ?? DEFAULT_TIERS,
     tokenIssuers: read.json("TOKEN_ISSUERS", TokenIssuers, false) ?? [],
+    mail: parseMail(read, production),
+    signUpOpen:
+      (read.text("SIGN_UP", z.enum(["open", "closed"]), false) ??
+        (production ? "closed" : "open")) === "open",
     tokenSigningJwk: tokenKeys?.signing,
     tokenKeys: tokenKeys?.all ?? [],
   };
@@ -228,6 +239,19 @@ function refuseLocalOnly(read: Reader, shared: SharedConfig): void {
   const plain = shared.tokenIssuers.some((it) => it.jwks_uri?.startsWith("http:"));
   if (plain) read.refuse("TOKEN_ISSUERS", "must name https key sets in production");
 }
+
+/** All three or none. */
+function parseMail(read: Reader, production: boolean): MailConfig | undefined {
+  const protocol = production ? /^https$/ : /^https?$/;
+  const url = read.text("MAIL_API_URL", z.url({ protocol }).max(2000), false);
+  const key = read.text("MAIL_API_KEY", z.string().regex(/^[\x21-\x7e]{1,512}$/), url !== undefined);
+  const from = read.text("MAIL_FROM", MailFrom, url !== undefined);
+  if (url === undefined || key === undefined || from === undefined) return undefined;
+  return { url, key, from };
+}
+
+/** `berth@example.com`, or `Berth <berth@example.com>`; nothing that could begin another header. */
+const MailFrom = z.string().max(320).regex(/^[^\p{Cc}<>]*<?[^\s@<>]+@[^\s@<>]+>?$/u);
 
 /** `kid:base64(32 bytes)`, or two of them with a comma between while a rotation lasts. */
 function parseMasterKeys(read: Reader, required: boolean): readonly MasterKey[] {

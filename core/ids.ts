@@ -38,11 +38,13 @@ export const PREFIXES = {
   clientSecret: "cls",
   project: "prj",
   invitation: "ivt",
+  confirmation: "cnf",
   refresh: "rft",
   issuer: "iss",
   secret: "sec",
   dataKey: "dky",
   transfer: "xfr",
+  erasure: "ers",
 } as const;
 
 export type IdNoun = keyof typeof PREFIXES;

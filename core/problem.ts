@@ -13,9 +13,15 @@ export const PROBLEMS = {
   invalid_token: { status: 401, title: "The credential is not valid" },
   token_expired: { status: 401, title: "The credential has expired" },
   key_revoked: { status: 401, title: "The API key was revoked" },
+  key_disabled: { status: 401, title: "The API key is switched off" },
+  login_failed: { status: 401, title: "The e-mail address or the password is wrong" },
   budget_exceeded: { status: 402, title: "The budget does not cover this" },
   quota_exceeded: { status: 402, title: "The tier allows no more of these" },
   forbidden: { status: 403, title: "The credential lacks the scope for this" },
+  registration_closed: { status: 403, title: "One becomes a user here by invitation" },
+  email_unverified: { status: 403, title: "The e-mail address is not verified" },
+  link_invalid: { status: 403, title: "The link is not valid, was used, or has expired" },
+  address_refused: { status: 403, title: "Requests from this address are refused" },
   origin_refused: { status: 403, title: "Requests from this origin are refused" },
   not_found: { status: 404, title: "No such resource" },
   method_not_allowed: { status: 405, title: "The method is not allowed here" },
@@ -50,6 +56,17 @@ export type ProblemCode = keyof typeof PROBLEMS;
 /** One place in the input that was refused; `pointer` is an RFC 6901 JSON pointer or a header name. */
 export type ProblemPlace = { readonly pointer: string; readonly detail: string };
 
+/** One limit the request was held to, for the RateLimit fields and the refusal's own words. */
+export type Quota = {
+  readonly name: string;
+  readonly limit: number;
+  /** Null for a number of units that no clock renews. */
+  readonly periodMs: number | null;
+  readonly remaining: number;
+  /** Until all of it is there again; null for never. */
+  readonly resetMs: number | null;
+};
+
 /** A refusal as plain data: what crosses RPC, queues and the journal. */
 export type ProblemData = {
   readonly code: ProblemCode;
@@ -57,6 +74,7 @@ export type ProblemData = {
   /** Whole milliseconds until a retry can succeed, when known. */
   readonly retryAfterMs?: number;
   readonly errors?: readonly ProblemPlace[];
+  readonly quotas?: readonly Quota[];
 };
 
 export type Refusal = { readonly ok: false; readonly problem: ProblemData };
@@ -114,5 +132,20 @@ export function problemDocument(data: ProblemData, requestId: string) {
     code: data.code,
     request_id: requestId,
     ...(data.errors ? { errors: data.errors } : {}),
+    ...(data.quotas ? { quotas: data.quotas.map(onWire) } : {}),
   };
+}
+
+function onWire({ name, limit, periodMs, remaining, resetMs }: Quota) {
+  return {
+    name,
+    limit,
+    period_seconds: seconds(periodMs),
+    remaining,
+    reset_seconds: seconds(resetMs),
+  };
+}
+
+function seconds(ms: number | null): number | null {
+  return ms === null ? null : Math.ceil(ms / 1000);
 }

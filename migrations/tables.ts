@@ -6,6 +6,7 @@ import { audit, auditCheckpoint } from "../core/audit/table.ts";
 import { appClient, clientSecret } from "../core/clients/table.ts";
 import { consoleSession } from "../core/console-sessions/table.ts";
 import { dataKey } from "../core/data-keys/table.ts";
+import { branding } from "../core/branding/table.ts";
 import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
 import { environment } from "../core/environments/table.ts";
 import { erasure } from "../core/erasure/table.ts";
@@ -69,4 +70,5 @@ export const TABLES: readonly SQLiteTable[] = [
   invitation,
   confirmation,
   refreshToken,
+  branding,
 ];

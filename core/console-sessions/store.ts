@@ -1,4 +1,4 @@
-import { and, eq, lte } from "drizzle-orm";
+import { type SQL, and, eq, lte } from "drizzle-orm";
 import { auditRow, recorded } from "../audit/store-record.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { hashSecret, newSecret } from "../keys/format.ts";
@@ -63,10 +63,12 @@ export async function deleteConsoleSession(scope: TenantScope, tokenHash: string
 }
 
 /** All sessions of a user, as a statement of a batch. */
-export function withoutSessionsOf(scope: TenantScope, userId: string) {
+export function withoutSessionsOf(scope: TenantScope, userId: string, when?: SQL) {
   return scope.db
     .delete(consoleSession)
-    .where(and(eq(consoleSession.tenantId, scope.tenantId), eq(consoleSession.userId, userId)));
+    .where(
+      and(eq(consoleSession.tenantId, scope.tenantId), eq(consoleSession.userId, userId), when),
+    );
 }
 
 /** Cron: forget what has expired. */

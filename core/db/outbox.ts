@@ -19,7 +19,7 @@ export const outbox = sqliteTable(
   {
     tenantId: text("tenant_id").notNull(),
     id: text("id").notNull(),
-    kind: text("kind").$type<"deployment">().notNull(),
+    kind: text("kind").$type<"deployment" | "mail">().notNull(),
     /** Id of what the message is about. */
     subject: text("subject").notNull(),
     attempts: integer("attempts").notNull(),
@@ -37,7 +37,7 @@ export const outbox = sqliteTable(
 export const RESEND_MS = 30_000;
 
 /**
- * Take up to `limit` messages that are due, oldest first, and put each off by `RESEND_MS`.
+ * Take up to `limit` deployment messages that are due, oldest first, and put each off by `RESEND_MS`.
  *
  * Claiming and counting are one statement, so of two crons at once one gets a row.
  *
@@ -53,7 +53,7 @@ export async function dueOutbox(
   const due = platform.db
     .select({ id: outbox.id })
     .from(outbox)
-    .where(lte(outbox.dueAtMs, dueByMs))
+    .where(and(eq(outbox.kind, "deployment"), lte(outbox.dueAtMs, dueByMs)))
     .orderBy(asc(outbox.dueAtMs))
     .limit(limit);
   const rows = await platform.db

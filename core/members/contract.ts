@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Slug } from "../names.ts";
 
 export const Member = z.object({
   id: z.string(),
@@ -7,6 +8,12 @@ export const Member = z.object({
   name: z.string(),
   /** Slug of the role. */
   role: z.string(),
+  /** Was the mailbox proven to be theirs? */
+  verified: z.boolean(),
+  revision: z.number().int(),
   created_at: z.string(),
 });
 export type Member = z.infer<typeof Member>;
+
+/** Body of `PATCH /v1/members/{id}`. */
+export const MemberPatch = z.strictObject({ role: Slug });

@@ -377,3 +377,18 @@ CREATE INDEX "refresh_token_family" ON "refresh_token" ("tenant_id", "family_id"
 CREATE INDEX "refresh_token_user" ON "refresh_token" ("tenant_id", "user_id");
 --> statement-breakpoint
 CREATE INDEX "refresh_token_expiry" ON "refresh_token" ("expires_at_ms");
+--> statement-breakpoint
+CREATE TABLE "branding" (
+  "tenant_id" text NOT NULL,
+  "name" text,
+  "light" text NOT NULL,
+  "dark" text NOT NULL,
+  "logo_type" text,
+  "logo" text,
+  "logo_bytes" integer,
+  "logo_digest" text,
+  "revision" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  "last_change_id" text,
+  PRIMARY KEY ("tenant_id")
+) STRICT;

@@ -513,3 +513,26 @@ ALTER TABLE "refresh_token" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "refresh_token" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "refresh_token" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "branding" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C",
+  "light" text COLLATE "C" NOT NULL,
+  "dark" text COLLATE "C" NOT NULL,
+  "logo_type" text COLLATE "C",
+  "logo" text COLLATE "C",
+  "logo_bytes" bigint,
+  "logo_digest" text COLLATE "C",
+  "revision" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  "last_change_id" text COLLATE "C",
+  PRIMARY KEY ("tenant_id")
+);
+--> statement-breakpoint
+ALTER TABLE "branding" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "branding" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "branding" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "branding" TO berth_app;
