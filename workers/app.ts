@@ -1,20 +1,27 @@
 /** Every route of both hosts, in the order a reader looks for them. */
 import { agents } from "./api/agents.ts";
 import { audit } from "./api/audit.ts";
+import { clients } from "./api/clients.ts";
+import { branding } from "./api/branding.ts";
 import { agentDeployments, deployments } from "./api/deployments.ts";
 import { drafts } from "./api/drafts.ts";
 import { environments } from "./api/environments.ts";
 import { invocations } from "./api/invocations.ts";
+import { issuers } from "./api/issuers.ts";
 import { keys } from "./api/keys.ts";
 import { providers } from "./api/providers.ts";
+import { secrets } from "./api/secrets.ts";
 import { tenant } from "./api/tenant.ts";
 import { tenants } from "./api/tenants.ts";
 import { usage } from "./api/usage.ts";
 import { users } from "./api/users.ts";
 import { wellKnown } from "./auth/jwks.ts";
+import { metadata } from "./auth/metadata.ts";
 import { session } from "./auth/session.ts";
+import { token } from "./auth/token.ts";
 import { newApp } from "./edge/app.ts";
 import { chainsChanges } from "./jobs/chain.ts";
+import { brandingFiles } from "./serve/branding.ts";
 import { chat } from "./serve/chat.ts";
 import { consolePages } from "./serve/console.ts";
 import { docs, platformHome } from "./serve/docs.ts";
@@ -42,20 +49,28 @@ app.tenant
   .route("/v1/agents", drafts)
   .route("/v1/agents", agentDeployments)
   .route("/v1/audit", audit)
+  .route("/v1/clients", clients)
+  .route("/v1/admin/clients", clients)
   .route("/v1/deployments", deployments)
   .route("/v1/environments", environments)
   .route("/v1/invocations", invocations)
+  .route("/v1/issuers", issuers)
   .route("/v1/keys", keys)
   .route("/v1/providers", providers)
+  .route("/v1/secrets", secrets)
+  .route("/v1/branding", branding)
   .route("/v1/tenant", tenant)
   .route("/v1/tickets", tickets)
   .route("/v1/usage", usage)
   .route("/v1/users", users)
   .route("/auth", session)
+  .route("/auth", token)
   .route("/.well-known", wellKnown)
+  .route("/.well-known", metadata)
   .route("/", invoke)
   .route("/", chat)
   .route("/", health)
   .route("/", openapi(describe))
   .route("/", docs(describe))
+  .route("/", brandingFiles)
   .route("/", consolePages);

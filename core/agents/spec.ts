@@ -68,3 +68,9 @@ export const AgentSpec = z.strictObject({
   model_timeout_ms: z.number().int().min(100).max(600_000).default(120_000),
 });
 export type AgentSpec = z.infer<typeof AgentSpec>;
+
+/** The secrets a spec refers to, each once. */
+export function secretNamesOf({ tools }: Pick<AgentSpec, "tools">): readonly string[] {
+  const values = tools.flatMap((tool) => (tool.kind === "http" ? Object.values(tool.headers) : []));
+  return [...new Set(values.flatMap((it) => (typeof it === "string" ? [] : [it.secret])))];
+}

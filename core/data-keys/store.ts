@@ -31,7 +31,7 @@ export async function ensureDataKeys(
   forge: ForgeDataKey,
   nowMs: number,
 ): Promise<readonly WrappedKey[]> {
-  const known = await openingKeys(scope);
+  const known = await dataKeysOf(scope);
   if (known[0]?.state === "active") return known;
   const id = newId("dataKey", nowMs);
   const entry = await auditRow(scope, { action: "data_key.created", kind: "data_key", id }, nowMs);
@@ -41,13 +41,13 @@ export async function ensureDataKeys(
     insertWhere(scope.db, dataKey, row, tenant, living).onConflictDoNothing(), // K1
     recordedIfChanged(scope, entry, dataKey, oneDataKey(scope, id)),
   ]);
-  const made = await openingKeys(scope);
+  const made = await dataKeysOf(scope);
   if (made[0]?.state !== "active") throw new Problem("conflict", "the tenant is being erased");
   return made;
 }
 
 /** Every key that still opens something, the active one first. */
-async function openingKeys(
+export async function dataKeysOf(
   scope: TenantScope,
 ): Promise<readonly (WrappedKey & { readonly state: DataKeyState })[]> {
   const rows = await scope.db

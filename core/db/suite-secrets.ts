@@ -1,12 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { and, eq } from "drizzle-orm";
 import { aead } from "../../durable-objects/aead.ts";
-import { ensureDataKeys } from "../data-keys/store.ts";
+import { destroyDataKeys } from "../data-keys/store-destroy.ts";
+import { dataKeysOf, ensureDataKeys } from "../data-keys/store.ts";
 import { dataKey } from "../data-keys/table.ts";
 import type { MasterKey } from "../seal/contract.ts";
 import { createSealer, createTenantSealer, forgeDataKey } from "../seal/seal.ts";
+import { sealedSecrets } from "../secrets/store-references.ts";
+import {
+  dropEndedVersions,
+  listSecretVersions,
+  openableVersions,
+  rotateSecret,
+} from "../secrets/store-rotate.ts";
+import { noteUse } from "../secrets/store-use.ts";
+import { createSecret, deleteSecret, getSecret, patchSecret } from "../secrets/store.ts";
 import type { TenantScope } from "./scope.ts";
-import { NOON, newTenant, type Open } from "./suite-world.ts";
+import { NOON, newTenant, type Open, race, refusal } from "./suite-world.ts";
 
 const K1: MasterKey = { kid: "k1", key: new Uint8Array(32).fill(1) };
 const MASTER = createSealer(aead, [K1]);
@@ -42,6 +52,77 @@ export function secretCases(open: Open): void {
       const mixed = createTenantSealer(aead, MASTER, globex.tenantId, key ? [key] : []);
       expect(() => mixed.open(stolen, blob)).toThrow("not_authentic");
       expect(() => mixed.open(place, blob)).toThrow("not_authentic");
+    });
+
+    it("F191: destroyed, they open nothing, seal nothing, and are still named", async () => {
+      const { scope } = await newTenant(open());
+      const place = { tenantId: scope.tenantId, kind: "secret", id: "sec_1" };
+      const sealer = await sealerFor(scope);
+      const blob = sealer.seal(place, "gone");
+      const gone = await destroyDataKeys(scope, NOON + 1);
+      expect(gone).toEqual({ count: 1, fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) });
+      expect(await destroyDataKeys(scope, NOON + 2)).toEqual(gone);
+      const left = createTenantSealer(aead, MASTER, scope.tenantId, await dataKeysOf(scope));
+      expect(() => left.open(place, blob)).toThrow("unknown_key");
+      expect(() => left.seal(place, "more")).toThrow("unknown_key");
+      const rows = await scope.db
+        .select()
+        .from(dataKey)
+        .where(eq(dataKey.tenantId, scope.tenantId));
+      expect(rows).toMatchObject([{ state: "destroyed", wrapped: null, kid: null }]);
+    });
+  });
+
+  describe("named secrets", () => {
+    const BODY = { name: "CRM", value: "crm-value", description: "" };
+
+    it("F190: of racing rotations one wins, and the others are told", async () => {
+      const { scope } = await newTenant(open());
+      const sealer = await sealerFor(scope);
+      const { id } = await createSecret(scope, BODY, sealer, NOON);
+      const { won, refused } = await race(
+        ["value-a", "value-b", "value-c"].map((value) =>
+          rotateSecret(scope, id, { value, overlap_seconds: 60 }, sealer, NOON),
+        ),
+      );
+      expect(won).toBeGreaterThan(0);
+      expect(new Set(refused)).toEqual(new Set(won < 3 ? ["conflict"] : []));
+      expect(await listSecretVersions(scope, id, NOON)).toHaveLength(won + 1);
+      expect(await getSecret(scope, id, NOON)).toMatchObject({ version: won + 1 });
+    });
+
+    it("F190: an old value opens until its overlap ends, and is gone then", async () => {
+      const { scope } = await newTenant(open());
+      const sealer = await sealerFor(scope);
+      const { id } = await createSecret(scope, BODY, sealer, NOON);
+      await rotateSecret(scope, id, { value: "newer-value", overlap_seconds: 60 }, sealer, NOON);
+      const numbers = async (nowMs: number) =>
+        (await openableVersions(scope, id, nowMs)).map(({ version }) => version);
+      expect(await numbers(NOON + 59_999)).toEqual([1, 2]);
+      expect(await numbers(NOON + 60_000)).toEqual([2]);
+      await dropEndedVersions(open(), NOON + 60_000);
+      expect(await numbers(NOON)).toEqual([2]);
+    });
+
+    it("F13: are another tenant's to none", async () => {
+      const acme = (await newTenant(open())).scope;
+      const globex = (await newTenant(open())).scope;
+      const sealer = await sealerFor(acme);
+      const { id } = await createSecret(acme, BODY, sealer, NOON);
+      const rotation = { value: "stolen-value", overlap_seconds: 0 };
+      const tries = [
+        getSecret(globex, id, NOON),
+        patchSecret(globex, id, 1, { description: "mine" }, NOON),
+        deleteSecret(globex, id, 1, NOON),
+        rotateSecret(globex, id, rotation, sealer, NOON),
+        listSecretVersions(globex, id, NOON),
+        openableVersions(globex, id, NOON),
+      ];
+      expect(new Set(await Promise.all(tries.map(refusal)))).toEqual(new Set(["not_found"]));
+      expect(await sealedSecrets(globex, ["CRM"])).toEqual([]);
+      expect(await sealedSecrets(acme, ["CRM"])).toMatchObject([{ id, versionId: `${id}.1` }]);
+      await noteUse(globex, id, "agt_x", NOON);
+      expect(await getSecret(acme, id, NOON)).toMatchObject({ last_used_at: null, revision: 1 });
     });
   });
 }

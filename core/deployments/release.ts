@@ -1,6 +1,7 @@
 import type { AgentSpec } from "../agents/spec.ts";
 import type { Price } from "../models/contract.ts";
 import type { WrappedKey } from "../seal/contract.ts";
+import type { SealedSecret } from "../secrets/contract.ts";
 
 /** A provider as a release carries it; the key stays sealed until the object makes a call. */
 export type ReleaseProvider = {
@@ -11,6 +12,8 @@ export type ReleaseProvider = {
   readonly baseUrl: string;
   /** Sealed under additional data `tenantId|provider|id`; null for a provider that needs none. */
   readonly sealedKey: string | null;
+  /** The named secret that is its key instead; absent in an older release. */
+  readonly secretName?: string | null;
 };
 
 /** Everything one AgentRuntime needs to run one version: what "installed" means. */
@@ -34,6 +37,8 @@ export type Release = {
   readonly prices: Readonly<Record<string, Price>>;
   /** The data keys its sealed values need, wrapped; absent in one made before there were any. */
   readonly dataKeys?: readonly WrappedKey[];
+  /** The named secrets its spec and providers refer to, as they are sent now. */
+  readonly secrets?: readonly SealedSecret[];
 };
 
 /** The name of an agent's object, everywhere (DECISIONS 1). Ids, never slugs. */

@@ -1,16 +1,18 @@
-import { type SQL, and, asc, eq, exists, gt, sql } from "drizzle-orm";
+import { type SQL, and, asc, eq, exists, gt } from "drizzle-orm";
+import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
-import { agentEnvironment } from "../deployments/table.ts";
+import { bumpGenerations } from "../deployments/store-generations.ts";
 import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
+import { knownSecrets } from "../secrets/store-references.ts";
 import type { CreateProvider, Provider, ProviderPatch, SealProviderKey } from "./contract.ts";
 import { provider } from "./table.ts";
 
 /**
- * @throws Problem `already_exists`
+ * @throws Problem `already_exists` | `invalid` for a secret the tenant has not
  */
 export async function createProvider(
   scope: TenantScope,
@@ -19,8 +21,10 @@ export async function createProvider(
   nowMs: number,
 ): Promise<Provider> {
   const { db, tenantId } = scope;
+  await demandSecret(scope, input.api_key_secret);
   const id = newId("provider", nowMs);
-  const change = newId("event", nowMs);
+  const fact = { action: "provider.created", kind: "provider", id, after: told(input) };
+  const entry = await auditRow(scope, fact, nowMs);
   const row = {
     tenantId,
     id,
@@ -30,13 +34,15 @@ export async function createProvider(
     sealedKey:
       input.api_key === undefined ? null : await seal({ tenantId, providerId: id }, input.api_key),
     revision: 1,
-    lastChangeId: change,
+    lastChangeId: entry.id,
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
+    secretName: input.api_key_secret ?? null,
   };
   const [[made]] = await db.batch([
     db.insert(provider).values(row).onConflictDoNothing().returning(),
-    bumpGenerations(scope, changedBy(scope, id, change), nowMs),
+    bumpGenerations(scope, changedBy(scope, id, entry.id), nowMs),
+    recordedIfChanged(scope, entry, provider, one(scope, id)),
   ]);
   if (made === undefined) {
     throw new Problem("already_exists", "the slug is taken", {
@@ -83,7 +89,7 @@ export async function providerSlugs(scope: TenantScope): Promise<readonly string
  * Change where a provider is or its key, if it is still at `revision`. What is live gets a new
  * generation in the same batch, so every object pulls the new key before its next run.
  *
- * @throws Problem `not_found` | `version_conflict`
+ * @throws Problem `not_found` | `version_conflict` | `invalid` for a secret the tenant has not
  */
 export async function patchProvider(
   scope: TenantScope,
@@ -94,27 +100,28 @@ export async function patchProvider(
   nowMs: number,
 ): Promise<Provider> {
   const { db, tenantId } = scope;
-  const change = newId("event", nowMs);
+  await demandSecret(scope, patch.api_key_secret);
+  const fact = { action: "provider.changed", kind: "provider", id, after: told(patch) };
+  const entry = await auditRow(scope, fact, nowMs);
+  const key =
+    typeof patch.api_key === "string"
+      ? await seal({ tenantId, providerId: id }, patch.api_key)
+      : null;
+  const changesKey = patch.api_key !== undefined || patch.api_key_secret !== undefined;
   const [[row]] = await db.batch([
     db
       .update(provider)
       .set({
         ...(patch.base_url === undefined ? {} : { baseUrl: patch.base_url }),
-        ...(patch.api_key === undefined
-          ? {}
-          : {
-              sealedKey:
-                patch.api_key === null
-                  ? null
-                  : await seal({ tenantId, providerId: id }, patch.api_key),
-            }),
+        ...(changesKey ? { sealedKey: key, secretName: patch.api_key_secret ?? null } : {}),
         revision: revision + 1,
-        lastChangeId: change,
+        lastChangeId: entry.id,
         updatedAtMs: nowMs,
       })
       .where(and(one(scope, id), eq(provider.revision, revision)))
       .returning(),
-    bumpGenerations(scope, changedBy(scope, id, change), nowMs),
+    bumpGenerations(scope, changedBy(scope, id, entry.id), nowMs),
+    recordedIfChanged(scope, entry, provider, one(scope, id)),
   ]);
   if (row !== undefined) return toProvider(row);
   await getProvider(scope, id); // throws not_found when that is the reason
@@ -134,8 +141,11 @@ export async function deleteProvider(
 ): Promise<void> {
   const { db } = scope;
   const current = and(one(scope, id), eq(provider.revision, revision));
-  // The generations first: after the delete there is no row left to find.
-  const [, [row]] = await db.batch([
+  const fact = { action: "provider.deleted", kind: "provider", id };
+  const entry = await auditRow(scope, fact, nowMs);
+  // What looks for the row first: after the delete there is none left to find.
+  const [, , [row]] = await db.batch([
+    recordedWhere(scope, entry, provider, current),
     bumpGenerations(
       scope,
       exists(db.select({ id: provider.id }).from(provider).where(current)),
@@ -148,19 +158,17 @@ export async function deleteProvider(
   throw new Problem("version_conflict", `the provider is no longer at revision ${revision}`);
 }
 
-/**
- * A new generation for every pointer of the tenant, also for one nothing is live at yet: a build
- * under way has read the old provider, and finds at its swap that it must build again.
- */
-function bumpGenerations(scope: TenantScope, changed: SQL, nowMs: number) {
-  return scope.db
-    .update(agentEnvironment)
-    .set({
-      generation: sql`${agentEnvironment.allocated} + 1`,
-      allocated: sql`${agentEnvironment.allocated} + 1`,
-      updatedAtMs: nowMs,
-    })
-    .where(and(eq(agentEnvironment.tenantId, scope.tenantId), changed));
+/** @throws Problem `invalid` when it is named and the tenant has not got it. */
+async function demandSecret(scope: TenantScope, name: string | null | undefined): Promise<void> {
+  if (typeof name !== "string" || (await knownSecrets(scope, [name])).length > 0) return;
+  throw new Problem("invalid", "the request does not fit its schema", {
+    errors: [{ pointer: "/api_key_secret", detail: "no such secret" }],
+  });
+}
+
+/** A change as the audit may know it: that there is a key, not which. */
+function told({ api_key: key, ...rest }: CreateProvider | ProviderPatch) {
+  return { ...rest, ...(key === undefined ? {} : { has_key: key !== null }) };
 }
 
 function changedBy(scope: TenantScope, id: string, change: string): SQL {
@@ -178,7 +186,8 @@ function toProvider(row: typeof provider.$inferSelect): Provider {
     slug: row.slug,
     kind: row.kind,
     base_url: row.baseUrl,
-    has_key: row.sealedKey !== null,
+    has_key: row.sealedKey !== null || row.secretName !== null,
+    api_key_secret: row.secretName,
     revision: row.revision,
     created_at: rfc3339(row.createdAtMs),
   };

@@ -9,12 +9,14 @@ export const provider = sqliteTable(
     slug: text("slug").notNull(),
     kind: text("kind").$type<"openai">().notNull(),
     baseUrl: text("base_url").notNull(),
-    /** Sealed under additional data `tenantId|provider|id`; null for one that needs no key. */
+    /** Sealed under additional data `tenantId|provider|id`; null for one that has no key of its own. */
     sealedKey: text("sealed_key"),
     revision: integer("revision").notNull(),
     lastChangeId: text("last_change_id").notNull(),
     createdAtMs: integer("created_at_ms").notNull(),
     updatedAtMs: integer("updated_at_ms").notNull(),
+    /** The named secret that is its key, instead of a sealed one. */
+    secretName: text("secret_name"),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),

@@ -1,6 +1,6 @@
 /** What an object installs: rebuilt from the version and the providers, never stored twice. */
 import { and, eq, inArray, isNotNull } from "drizzle-orm";
-import { AgentSpec } from "../agents/spec.ts";
+import { AgentSpec, secretNamesOf } from "../agents/spec.ts";
 import { agent } from "../agents/table.ts";
 import { liveAgents } from "../agents/live.ts";
 import { dataKey } from "../data-keys/table.ts";
@@ -15,6 +15,7 @@ import { ensureTag } from "../runtime-objects/store.ts";
 import { runtimeObject } from "../runtime-objects/table.ts";
 import type { WrappedKey } from "../seal/contract.ts";
 import { sealedUnder } from "../seal/seal.ts";
+import { sealedSecrets } from "../secrets/store-references.ts";
 import { version } from "../versions/table.ts";
 
 /** Micro-USD per million tokens of `provider/model`; undefined when it has no price. */
@@ -126,6 +127,11 @@ async function assemble(
     return price === undefined ? [] : [[model, price] as const];
   });
   const providers = await providersOf(scope, models);
+  const named = providers.flatMap(({ secretName }) =>
+    typeof secretName === "string" ? [secretName] : [],
+  );
+  const names = new Set([...secretNamesOf(source.spec), ...named]);
+  const secrets = await sealedSecrets(scope, [...names]);
   return {
     tenantId: scope.tenantId,
     agentId,
@@ -133,10 +139,12 @@ async function assemble(
     ...place,
     providers,
     prices: Object.fromEntries(prices),
-    dataKeys: await dataKeysFor(
-      scope,
-      providers.map(({ sealedKey }) => sealedKey),
-    ),
+    secrets,
+    // Read last: a key that a value needs is there as long as the value is.
+    dataKeys: await dataKeysFor(scope, [
+      ...providers.map(({ sealedKey }) => sealedKey),
+      ...secrets.map(({ sealed }) => sealed),
+    ]),
   };
 }
 
@@ -168,6 +176,7 @@ async function providersOf(
       kind: provider.kind,
       baseUrl: provider.baseUrl,
       sealedKey: provider.sealedKey,
+      secretName: provider.secretName,
     })
     .from(provider)
     .where(and(eq(provider.tenantId, scope.tenantId), inArray(provider.slug, slugs)));

@@ -8,9 +8,11 @@ export type ToolPorts = {
   /** `fetch` behind the egress rule (core/egress/fetch.ts). */
   readonly fetch: Fetch;
   readonly now: Clock;
+  /** A named secret's value; undefined when there is none, or it does not open. */
+  readonly secret: (name: string) => string | undefined;
 };
 
 /** A tool of the spec, ready to be called. The spec has passed `checkTools`. */
 export function buildTool(spec: ToolSpec, ports: ToolPorts): Tool {
-  return spec.kind === "clock" ? clockTool(spec, ports.now) : httpTool(spec, ports.fetch);
+  return spec.kind === "clock" ? clockTool(spec, ports.now) : httpTool(spec, ports);
 }

@@ -24,6 +24,10 @@ const RESERVED_HEADERS = new Set([
   "upgrade",
 ]);
 
+/** Fields that carry what opens something: written in a spec, every reader of the spec has it. */
+const CREDENTIAL_HEADER =
+  /(?:^|-)(?:authorization|cookie|api-?key|access-?key|token|secret|password)$/i;
+
 /**
  * Why these tools could not run, as places in the spec; empty when they can. Asked at publish, so
  * that nothing of it can go wrong first in a run.
@@ -54,12 +58,21 @@ function checkHttp(
     ...checkSchema(tool.input_schema, `${at}/input_schema`),
     ...checkTemplate(tool, refusedUrl, at),
     ...Object.entries(tool.headers).flatMap(([name, value]) => {
-      const pointer = under(`${at}/headers`, name);
-      if (RESERVED_HEADERS.has(name.toLowerCase())) return [{ pointer, detail: "is set by Berth" }];
-      // Visible ASCII and spaces; anything else is refused by some hop or splits the header.
-      return /^[\x20-\x7e]*$/.test(value) ? [] : [{ pointer, detail: "expected visible ASCII" }];
+      const detail = headerFault(name, value);
+      return detail === undefined ? [] : [{ pointer: under(`${at}/headers`, name), detail }];
     }),
   ];
+}
+
+function headerFault(
+  name: string,
+  value: z.infer<typeof HttpTool>["headers"][string],
+): string | undefined {
+  if (RESERVED_HEADERS.has(name.toLowerCase())) return "is set by Berth";
+  if (typeof value !== "string") return undefined;
+  if (CREDENTIAL_HEADER.test(name)) return 'carries a credential: name one, {"secret": "NAME"}';
+  // Visible ASCII and spaces; anything else is refused by some hop or splits the header.
+  return /^[\x20-\x7e]*$/.test(value) ? undefined : "expected visible ASCII";
 }
 
 function checkTemplate(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SecretRef } from "../secrets/contract.ts";
 
 /** Name of a tool as models see it. */
 const ToolName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_-]{0,63}$/);
@@ -24,7 +25,10 @@ export const HttpTool = z.strictObject({
   description: z.string().min(1).max(1000),
   method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).default("GET"),
   url: z.string().min(1).max(2000),
-  headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(2000)).default({}),
+  /** What opens something is named, not written: `{"secret": "CRM_TOKEN", "prefix": "Bearer "}`. */
+  headers: z
+    .record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.union([z.string().max(2000), SecretRef]))
+    .default({}),
   input_schema: JsonSchema.default({ type: "object", properties: {} }),
   /** Sent again after a crash with the same `Idempotency-Key`; otherwise its outcome is `unknown`. */
   idempotent: z.boolean().default(false),

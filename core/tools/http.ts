@@ -17,12 +17,14 @@ const LONGEST_URL = 8000;
 const TEXTUAL =
   /^(?:text\/[\w.+-]+|application\/(?:[\w.+-]+\+)?(?:json|xml)|application\/(?:x-ndjson|javascript|x-www-form-urlencoded|yaml))$/;
 
-/**
- * One HTTP request per call (docs in ./contract.ts).
- *
- * @param guarded  `fetch` behind the egress rule.
- */
-export function httpTool(spec: HttpSpec, guarded: Fetch): Tool {
+type HttpPorts = {
+  /** Behind the egress rule. */
+  readonly fetch: Fetch;
+  readonly secret: (name: string) => string | undefined;
+};
+
+/** One HTTP request per call (docs in ./contract.ts). */
+export function httpTool(spec: HttpSpec, { fetch, secret }: HttpPorts): Tool {
   const template = parseTemplate(spec.url);
   const { name, description, input_schema: inputSchema } = spec;
   return {
@@ -33,9 +35,11 @@ export function httpTool(spec: HttpSpec, guarded: Fetch): Tool {
       const places = checkArguments(inputSchema, args);
       if (places.length > 0) return refusedArguments(places);
       if (typeof template === "string") return failed(`This tool's URL is unusable: ${template}.`);
-      const request = requestOf(spec, template, args as Arguments, idempotencyKey); // an object
+      const headers = headersOf(spec, secret);
+      headers.set("idempotency-key", idempotencyKey);
+      const request = requestOf(spec, template, args as Arguments, headers); // an object
       if ("content" in request) return request;
-      return send(spec, guarded, request, signal);
+      return send(spec, fetch, request, signal);
     },
   };
 }
@@ -46,14 +50,11 @@ function requestOf(
   spec: HttpSpec,
   template: UrlTemplate,
   args: Arguments,
-  idempotencyKey: string,
+  headers: Headers,
 ): Prepared | ToolResult {
   const url = template.expand(args);
   if (!(url instanceof URL)) return refusedArguments([url]);
   const rest = Object.entries(args).filter(([key]) => !template.names.includes(key));
-  const headers = new Headers(spec.headers);
-  headers.set("accept", headers.get("accept") ?? "application/json, text/*;q=0.9");
-  headers.set("idempotency-key", idempotencyKey);
   const init: RequestInit = { method: spec.method, headers };
   if (spec.method === "GET" || spec.method === "DELETE") {
     for (const [key, value] of rest) appendQuery(url, key, value);
@@ -63,6 +64,24 @@ function requestOf(
   }
   if (url.href.length > LONGEST_URL) return failed("The arguments are too long for a URL.");
   return { url, init };
+}
+
+/** @throws ToolFailure  nothing is sent, when a secret is not there or is no text for a header. */
+function headersOf(spec: HttpSpec, secret: HttpPorts["secret"]): Headers {
+  const headers = new Headers({ accept: "application/json, text/*;q=0.9" });
+  for (const [name, value] of Object.entries(spec.headers)) {
+    if (typeof value === "string") headers.set(name, value);
+    else headers.set(name, `${value.prefix ?? ""}${headerSecret(value.secret, secret)}`);
+  }
+  return headers;
+}
+
+/** Judged here: what refuses a header would repeat it in its error. */
+function headerSecret(name: string, secret: HttpPorts["secret"]): string {
+  const value = secret(name);
+  if (value === undefined) throw new ToolFailure(`Not sent: there is no secret ${name}.`, false);
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  throw new ToolFailure(`Not sent: the secret ${name} is no text for a header.`, false);
 }
 
 /** Lists become repeated fields, null is left out, anything nested is sent as JSON. */

@@ -23,6 +23,9 @@ function refusedUrl(url: string): string | undefined {
   return checked instanceof Problem ? checked.data.detail : undefined;
 }
 
+const secret = (name: string): string | undefined => SECRETS[name];
+const SECRETS: Readonly<Record<string, string>> = { CRM: "crm-value-1", BROKEN: "two\nlines" };
+
 const NOW = Date.UTC(2026, 6, 1, 12, 30, 5, 123);
 
 function rule(allow = [`127.0.0.1:${server.port}`]) {
@@ -37,7 +40,7 @@ function http(path: string, overrides: object = {}): Tool {
     url: `${server.url}${path}`,
     ...overrides,
   });
-  return buildTool(spec, { fetch: egressFetch(fetch, rule()), now: () => NOW });
+  return buildTool(spec, { fetch: egressFetch(fetch, rule()), now: () => NOW, secret });
 }
 
 async function call(tool: Tool, args: unknown = {}): Promise<ToolResult> {
@@ -131,7 +134,7 @@ describe("the http tool", () => {
     const spec = { kind: "http", name: "in", description: "d", url: "http://127.0.0.1:1/{id}" };
     const input_schema = { type: "object", properties: { id: {} } };
     const fetcher = egressFetch(fetch, rule());
-    const ports = { fetch: fetcher, now: () => NOW };
+    const ports = { fetch: fetcher, now: () => NOW, secret };
     const tool = buildTool(ToolSpec.parse({ ...spec, input_schema }), ports);
     const sent = tool.call({ id: 1 }, { idempotencyKey: "k", signal: AbortSignal.timeout(5000) });
     await expect(sent).rejects.toMatchObject({ sent: false });
@@ -167,7 +170,7 @@ describe("the http tool", () => {
 });
 
 describe("the clock", () => {
-  const clock = buildTool(ToolSpec.parse({ kind: "clock" }), { fetch, now: () => NOW });
+  const clock = buildTool(ToolSpec.parse({ kind: "clock" }), { fetch, now: () => NOW, secret });
 
   it("tells the time of a zone", async () => {
     const told = async (args: unknown) => JSON.parse((await call(clock, args)).content) as unknown;
@@ -197,6 +200,24 @@ describe("the clock", () => {
   });
 });
 
+describe("F191: a secret in a tool's header", () => {
+  it("is put there at the call, behind its prefix", async () => {
+    const Authorization = { secret: "CRM", prefix: "Bearer " };
+    await call(http("/text", { headers: { Authorization, "X-Plain": "p" } }));
+    const [request] = server.requests;
+    expect(request?.headers).toMatchObject({ authorization: "Bearer crm-value-1", "x-plain": "p" });
+  });
+
+  it.each(["GONE", "BROKEN"])("stops the call when it cannot be sent (%s)", async (name) => {
+    const failed = await failure(http("/text", { headers: { "X-Api-Key": { secret: name } } }));
+    expect(failed).toMatchObject({ sent: false, message: expect.stringContaining(name) });
+    expect(failed.message).not.toContain("lines");
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+const AUTHORIZATION = "/tools/0/headers/Authorization";
+
 describe("what publish refuses in tools", () => {
   const base = { kind: "http", name: "t", description: "d" };
   const check = (tool: object) =>
@@ -205,9 +226,8 @@ describe("what publish refuses in tools", () => {
   it("takes what can run", () => {
     const input_schema = { type: "object", properties: { id: {} }, required: ["id"] };
     expect(check({ url: "https://a.example/{id}", input_schema })).toEqual([]);
-    expect(check({ url: "https://a.example/", headers: { Authorization: "Bearer x" } })).toEqual(
-      [],
-    );
+    const Authorization = { secret: "CRM", prefix: "Bearer " };
+    expect(check({ url: "https://a.example/", headers: { Authorization } })).toEqual([]);
     expect(check({ url: `${server.url}/x` })).toEqual([]);
   });
 
@@ -224,6 +244,10 @@ describe("what publish refuses in tools", () => {
     [{ url: "https://a.example/", headers: { Host: "b" } }, "/tools/0/headers/Host"],
     [{ url: "https://a.example/", headers: { "X-A": "a\r\nb: c" } }, "/tools/0/headers/X-A"],
     [{ url: "https://a.example/", headers: { "X-A": "ü" } }, "/tools/0/headers/X-A"],
+    [{ url: "https://a.example/", headers: { Authorization: "Bearer x" } }, AUTHORIZATION],
+    [{ url: "https://a.example/", headers: { cookie: "a=b" } }, "/tools/0/headers/cookie"],
+    [{ url: "https://a.example/", headers: { "X-Api-Key": "k" } }, "/tools/0/headers/X-Api-Key"],
+    [{ url: "https://a.example/", headers: { Host: { secret: "CRM" } } }, "/tools/0/headers/Host"],
     [{ url: "https://a.example/", input_schema: { type: "array" } }, "/tools/0/input_schema/type"],
   ])("refuses %j", (tool, pointer) => {
     expect(check(tool)).toContain(pointer);

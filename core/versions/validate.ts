@@ -4,13 +4,15 @@
  * The schema (`AgentSpec`) has settled the form; here is what one field says about another, and
  * about what the tenant has.
  */
-import type { AgentSpec } from "../agents/spec.ts";
+import { type AgentSpec, secretNamesOf } from "../agents/spec.ts";
 import { Problem, type ProblemPlace } from "../problem.ts";
 import type { ToolSpec } from "../tools/contract.ts";
 
 export type SpecPorts = {
   /** Slugs a model reference may start with, beside `local`. */
   readonly providers: readonly string[];
+  /** Those of the secrets the spec names that the tenant has. */
+  readonly secrets?: readonly string[];
   /** Why these tools could not run; `checkTools` of core/tools, over the egress rule. */
   readonly toolFaults: (tools: readonly ToolSpec[]) => readonly ProblemPlace[];
 };
@@ -28,6 +30,7 @@ export function specFaults(spec: AgentSpec, ports: SpecPorts): readonly ProblemP
     ...spec.fallback.flatMap((ref, i) => fallbackFault(spec, ref, i, ports.providers)),
     ...knowledgeFaults(spec),
     ...ports.toolFaults(spec.tools),
+    ...secretFaults(spec, ports.secrets ?? []),
     ...(spec.retry.base_ms > spec.retry.cap_ms
       ? [{ pointer: "/retry/base_ms", detail: "is above cap_ms" }]
       : []),
@@ -59,6 +62,23 @@ function modelFault(
   }
   if (providers.includes(provider)) return [];
   return [{ pointer, detail: `no provider named ${provider}` }];
+}
+
+/** Most secrets one spec may name: they travel with every release of it. */
+const MOST_SECRETS = 50;
+
+function secretFaults(spec: AgentSpec, known: readonly string[]): readonly ProblemPlace[] {
+  const names = secretNamesOf(spec);
+  if (names.length > MOST_SECRETS) {
+    return [{ pointer: "/tools", detail: `names more than ${MOST_SECRETS} secrets` }];
+  }
+  return spec.tools.flatMap((tool, i) =>
+    Object.entries(tool.kind === "http" ? tool.headers : {}).flatMap(([header, value]) =>
+      typeof value === "string" || known.includes(value.secret)
+        ? []
+        : [{ pointer: `/tools/${i}/headers/${header}/secret`, detail: "no such secret" }],
+    ),
+  );
 }
 
 /** A title is what a citation names: two alike would cite nothing. */

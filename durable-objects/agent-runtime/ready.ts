@@ -1,17 +1,21 @@
-import type { AgentSpec } from "../../core/agents/spec.ts";
+import { type AgentSpec, secretNamesOf } from "../../core/agents/spec.ts";
 import type { Config } from "../../core/config.ts";
 import type { Release, ReleaseProvider } from "../../core/deployments/release.ts";
 import { egressFetch } from "../../core/egress/fetch.ts";
-import type { Model } from "../../core/models/contract.ts";
+import { ModelFailure, type Model } from "../../core/models/contract.ts";
+import { terminalFailure } from "../../core/models/failures.ts";
 import { missingModel, resolveModel } from "../../core/models/resolve.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
-import { SealFailure, type Sealer } from "../../core/seal/contract.ts";
+import { SealFailure } from "../../core/seal/contract.ts";
 import { createSealer, createTenantSealer } from "../../core/seal/seal.ts";
+import { redactingModel, redactingTool } from "../../core/secrets/redacting.ts";
 import { buildTool } from "../../core/tools/build.ts";
 import { aead } from "../aead.ts";
 import { networkOf } from "../network.ts";
 import type { Installed } from "./releases.ts";
+import { secretUses } from "./secret-uses.ts";
 import { configOf } from "./settings.ts";
+import { Vault } from "./vault.ts";
 
 /** The provider that needs no key and no network. */
 const LOCAL = "local/";
@@ -29,18 +33,25 @@ export function ready(release: Release, env: Env): Installed {
   const sealer = createTenantSealer(aead, master, release.tenantId, release.dataKeys ?? []);
   const modelFetch = egressFetch(network, rule, { maxBytes: MODEL_ANSWER_BYTES });
   const toolFetch = egressFetch(network, rule);
-  const providers = [...release.providers, ...modelProviders.map(platformProvider)];
-  const platformKeys = new Map(modelProviders.map((it) => [platformProvider(it).id, it.api_key]));
+  const house = housed(release.spec, release.providers, modelProviders);
+  const providers = [...release.providers, ...house.map(platformProvider)];
+  const platformKeys = new Map(house.map((it) => [platformProvider(it).id, it.api_key]));
+  const given = house.flatMap(({ api_key: key }) => (key === undefined ? [] : [key]));
+  const vault = new Vault(release, sealer, given, secretUses(env, release));
   const openKey = (provider: ReleaseProvider): string | null =>
-    platformKeys.get(provider.id) ?? keyOf(release, provider, sealer);
+    platformKeys.get(provider.id) ?? keyOf(provider, vault);
   const source = { knowledge: release.spec.knowledge, providers };
-  const resolve = (ref: string): Model => resolveModel(ref, source, { fetch: modelFetch, openKey });
+  const resolve = (ref: string): Model => {
+    const model = resolveModel(ref, source, { fetch: modelFetch, openKey });
+    return vault.empty ? model : redactingModel(model, vault.redactor);
+  };
   const models = new Map<string, Model>();
+  const secret = (name: string): string | undefined => vault.take(name);
   const tools = new Map(
-    release.spec.tools.map((spec) => [
-      spec.name,
-      buildTool(spec, { fetch: toolFetch, now: Date.now }),
-    ]),
+    release.spec.tools.map((spec) => {
+      const tool = buildTool(spec, { fetch: toolFetch, now: Date.now, secret });
+      return [spec.name, vault.empty ? tool : redactingTool(tool, vault.redactor)];
+    }),
   );
   return {
     release,
@@ -50,11 +61,13 @@ export function ready(release: Release, env: Env): Installed {
     model: (ref) => {
       const model = models.get(ref) ?? resolve(ref);
       models.set(ref, model);
+      const named = providers.find(({ slug }) => ref.startsWith(`${slug}/`))?.secretName;
+      if (typeof named === "string") vault.note(named);
       return model;
     },
     tool: (name) => tools.get(name),
     price: (ref) => release.prices[ref],
-    check: () => check(release.spec, providers, openKey),
+    check: () => check(release.spec, providers, openKey, vault),
   };
 }
 
@@ -65,10 +78,26 @@ function systemText({ instructions, knowledge }: AgentSpec, ref: string): string
   return [instructions, "# Knowledge", ...passages].join("\n\n");
 }
 
-function keyOf(release: Release, provider: ReleaseProvider, sealer: Sealer): string | null {
-  if (provider.sealedKey === null) return null;
-  const place = { tenantId: release.tenantId, kind: "provider", id: provider.id };
-  return sealer.open(place, provider.sealedKey);
+/** @throws SealFailure | ModelFailure  terminal, when the named secret cannot be a key */
+function keyOf(provider: ReleaseProvider, vault: Vault): string | null {
+  const { secretName } = provider;
+  if (typeof secretName !== "string") return vault.key(provider);
+  const value = vault.value(secretName);
+  if (value !== undefined && /^[\x21-\x7e]+$/.test(value)) return value;
+  throw terminalFailure(`the secret ${secretName} cannot be the key of ${provider.slug}`);
+}
+
+/** Those of the configuration that the spec's models are asked from. */
+function housed(
+  { model, fallback }: AgentSpec,
+  own: readonly ReleaseProvider[],
+  all: readonly PlatformProvider[],
+): readonly PlatformProvider[] {
+  const refs = [model, ...fallback];
+  return all.filter(
+    ({ slug }) =>
+      refs.some((ref) => ref.startsWith(`${slug}/`)) && own.every((it) => it.slug !== slug),
+  );
 }
 
 /** A provider of the configuration, as a release would carry it; the tenant's own stand before it. */
@@ -76,11 +105,12 @@ function platformProvider({ slug, base_url: baseUrl }: PlatformProvider): Releas
   return { id: `platform/${slug}`, slug, kind: "openai", baseUrl, sealedKey: null };
 }
 
-/** An `llm` agent is healthy when every model it names resolves and every key opens. */
+/** An `llm` agent is healthy when every model it names resolves and every secret opens. */
 function check(
   spec: AgentSpec,
   providers: readonly ReleaseProvider[],
   openKey: (provider: ReleaseProvider) => string | null,
+  vault: Vault,
 ): { readonly ok: true } | Refusal {
   for (const ref of [spec.model, ...spec.fallback]) {
     const missing = missingModel(ref, providers);
@@ -88,9 +118,13 @@ function check(
   }
   try {
     for (const provider of providers) openKey(provider);
+    for (const name of secretNamesOf(spec)) {
+      if (vault.value(name) === undefined) return refuse("spec_invalid", `no secret ${name}`);
+    }
   } catch (e) {
+    if (e instanceof ModelFailure) return refuse("spec_invalid", e.problem.detail);
     if (!(e instanceof SealFailure)) throw e;
-    return refuse("spec_invalid", "the key of a provider does not open");
+    return refuse("spec_invalid", "a secret of the release does not open");
   }
   return { ok: true };
 }
