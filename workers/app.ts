@@ -6,16 +6,19 @@ import { branding } from "./api/branding.ts";
 import { agentDeployments, deployments } from "./api/deployments.ts";
 import { drafts } from "./api/drafts.ts";
 import { environments } from "./api/environments.ts";
+import { erasures, erasuresOfTenants } from "./api/erasures.ts";
 import { invocations } from "./api/invocations.ts";
 import { issuers } from "./api/issuers.ts";
 import { keys } from "./api/keys.ts";
+import { leaving } from "./api/leaving.ts";
 import { providers } from "./api/providers.ts";
 import { secrets } from "./api/secrets.ts";
 import { tenant } from "./api/tenant.ts";
 import { tenants } from "./api/tenants.ts";
+import { transfers, transfersOfTenants } from "./api/transfers.ts";
 import { usage } from "./api/usage.ts";
 import { users } from "./api/users.ts";
-import { wellKnown } from "./auth/jwks.ts";
+import { platformKeys, wellKnown } from "./auth/jwks.ts";
 import { metadata } from "./auth/metadata.ts";
 import { session } from "./auth/session.ts";
 import { token } from "./auth/token.ts";
@@ -35,7 +38,12 @@ export const app = newApp();
 const describe = describer(app.routes);
 
 app.platform
+  .route("/v1/tenants", transfersOfTenants)
+  .route("/v1/tenants", erasuresOfTenants)
   .route("/v1/tenants", tenants)
+  .route("/v1/transfers", transfers)
+  .route("/v1/erasures", erasures)
+  .route("/.well-known", platformKeys)
   .route("/", platformHome)
   .route("/", health)
   .route("/", openapi(describe))
@@ -60,6 +68,7 @@ app.tenant
   .route("/v1/secrets", secrets)
   .route("/v1/branding", branding)
   .route("/v1/tenant", tenant)
+  .route("/v1/tenant", leaving)
   .route("/v1/tickets", tickets)
   .route("/v1/usage", usage)
   .route("/v1/users", users)

@@ -28,7 +28,7 @@ export function logoOf(type: LogoType, bytes: Uint8Array): Logo | { readonly fau
   if (text === undefined) return { fault: "the drawing is not UTF-8" };
   const safe = safeSvg(text);
   if (!safe.ok) return { fault: `the drawing ${safe.fault}` };
-  return { type, bytes: new TextEncoder().encode(safe.svg) };
+  return { type, bytes: new Uint8Array(new TextEncoder().encode(safe.svg)) };
 }
 
 function utf8(bytes: Uint8Array): string | undefined {

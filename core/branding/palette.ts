@@ -90,7 +90,13 @@ export function paletteFaults(scheme: Scheme, chosen: SchemeColours): readonly P
 }
 
 function withBase(scheme: Scheme, chosen: SchemeColours): Base {
-  return { ...BASE[scheme], ...chosen };
+  const { accent, ground, ink } = BASE[scheme];
+  return {
+    ...BASE[scheme],
+    accent: chosen.accent ?? accent,
+    ground: chosen.ground ?? ground,
+    ink: chosen.ink ?? ink,
+  };
 }
 
 /** What lies above and below the page. */

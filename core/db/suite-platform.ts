@@ -30,7 +30,7 @@ export function platformCases(open: Open): void {
     createAgent(scope, { slug, name: slug, description: "" }, NOON);
 
   describe("quotas", () => {
-    it("F9: of racing creations exactly as many go through as the tier allows", async () => {
+    it("F178: of racing creations exactly as many go through as the tier allows", async () => {
       const scope = small((await newTenant(open(), "free")).scope);
       const slugs = ["a1", "a2", "a3", "a4", "a5", "a6"];
       const { won, refused } = await race(slugs.map((slug) => agent(scope, slug)));
@@ -47,7 +47,7 @@ export function platformCases(open: Open): void {
       });
     });
 
-    it("F9: what was removed makes room, and a taken slug is told before the quota", async () => {
+    it("F178: what was removed makes room, and a taken slug is told before the quota", async () => {
       const { key, ...made } = await newTenant(open(), "free");
       const scope = small(made.scope);
       const first = await agent(scope, "one");
@@ -62,7 +62,7 @@ export function platformCases(open: Open): void {
       });
     });
 
-    it("F9: another tier counts at once; none, from before there were tiers, bounds nothing", async () => {
+    it("F178: another tier counts at once; none, from before there were tiers, bounds nothing", async () => {
       const { scope: own, tenant: made } = await newTenant(open(), "free");
       const scope = small(own);
       await agent(scope, "one");

@@ -104,6 +104,6 @@ function scopeOf(c: PlatformContext, id: string): TenantScope {
 
 /** The tenant, which this isolate looks up anew from now on. */
 function changed(c: PlatformContext, tenant: Tenant): Response {
-  forgetTenant(c.get("services"), tenant.slug);
+  forgetTenant(c.get("services"), tenant);
   return c.json(tenant, 200, etag(tenant.revision));
 }

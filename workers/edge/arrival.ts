@@ -30,7 +30,7 @@ export type Knock = Pick<Common, "request" | "requestId" | "nowMs" | "services" 
 /**
  * Where a request has arrived; a promise only when the store must be asked for the tenant.
  *
- * @throws Problem `not_found` | `suspended`, at once or by rejection
+ * @throws Problem `not_found`, at once or by rejection
  */
 export function arrive(knock: Knock): Arrival | Promise<Arrival> {
   const { config } = knock.services;

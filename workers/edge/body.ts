@@ -59,8 +59,12 @@ function bodyless(request: Request): boolean {
   return request.body === null || request.headers.get("content-length") === "0";
 }
 
-/** A sender that goes away in the middle is no defect of ours. */
-async function wholeBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+/**
+ * `readBytes`, for a route: a sender that goes away in the middle is no defect of ours.
+ *
+ * @throws Problem `too_large` | `bad_request`
+ */
+export async function wholeBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   try {
     return await readBytes(request, limitBytes);
   } catch (error) {

@@ -16,6 +16,7 @@ import { sha256 } from "./hash.ts";
 import { keyPrincipal } from "./principal-key.ts";
 import { sessionPrincipal } from "./principal-session.ts";
 import { tokenPrincipal } from "./principal-token.ts";
+import { admitted } from "./suspension.ts";
 
 const PLATFORM: Principal = {
   kind: "platform",
@@ -28,11 +29,16 @@ const PLATFORM: Principal = {
  * The request's principal; a promise only when something must be read or verified.
  * `undefined` when no credential is presented.
  *
- * @throws Problem `invalid_token` | `token_expired` | `key_revoked` | `bad_request` | `origin_refused`,
- *         at once or by rejection
+ * @throws Problem `invalid_token` | `token_expired` | `key_revoked` | `bad_request` | `origin_refused` |
+ *         `suspended`, at once or by rejection
  */
 export function principalOf(arrival: Arrival): Found<Principal> {
-  return arrival.at === "platform" ? platformPrincipal(arrival) : tenantPrincipal(arrival);
+  if (arrival.at === "platform") return platformPrincipal(arrival);
+  const found = tenantPrincipal(arrival);
+  if (arrival.residence.tenant.status === "active") return found;
+  return found instanceof Promise
+    ? found.then((principal) => admitted(arrival, principal))
+    : admitted(arrival, found);
 }
 
 function platformPrincipal(arrival: PlatformArrival): Principal | undefined {

@@ -1,6 +1,6 @@
 import { tenantScope } from "../../core/db/scope.ts";
 import type { Host } from "../../core/hosts/parse.ts";
-import { Problem } from "../../core/problem.ts";
+import type { Tenant } from "../../core/tenants/contract.ts";
 import { findTenantBySlug } from "../../core/tenants/store.ts";
 import type { Found } from "./cache.ts";
 import { unknownHost } from "./hosts.ts";
@@ -11,7 +11,9 @@ import type { Residence, Services } from "./services.ts";
  * A promise only when the store must be asked.
  *
  * @param keep  Keeps a read alive after the request that began it is gone.
- * @throws Problem `not_found` | `suspended`, at once or by rejection
+ * A suspended one is found too: who shows a credential of it is told (./suspension.ts).
+ *
+ * @throws Problem `not_found`, at once or by rejection
  */
 export function residenceOf(
   services: Services,
@@ -32,7 +34,7 @@ export function residenceOf(
 }
 
 /** A tenant changed: this isolate looks it up anew. */
-export function forgetTenant(services: Services, slug: string): void {
+export function forgetTenant(services: Services, { slug }: Pick<Tenant, "slug">): void {
   services.tenants.forget(slug);
 }
 
@@ -43,8 +45,5 @@ async function readResidence(services: Services, slug: string): Promise<Residenc
 
 function admitted(residence: Residence | undefined): Residence {
   if (residence === undefined || residence.tenant.status === "erasing") throw unknownHost();
-  if (residence.tenant.status === "suspended") {
-    throw new Problem("suspended", "ask the platform's operator");
-  }
   return residence;
 }

@@ -11,6 +11,7 @@ import {
 import type { Arrival } from "../edge/arrival.ts";
 import { principalOf } from "../edge/principal.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
+import { demandActive } from "../edge/suspension.ts";
 import { ByAgent } from "./invoke.ts";
 import { liveAgent } from "./live-agents.ts";
 
@@ -96,6 +97,7 @@ async function ticketHolder(arrival: Arrival, ticket: string): Promise<Principal
   if (arrival.at !== "tenant") throw invalidTicket();
   const bound = await consumeTicket(arrival.residence.scope, ticket, arrival.nowMs);
   if (bound === undefined) throw invalidTicket();
+  demandActive(arrival);
   const { principal, agentId, environment } = bound;
   return { ...principal, agentId, environment };
 }
