@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Tag } from "../agents/contract.ts";
 import { IdOrSlug, Name, Description, Slug } from "../names.ts";
 import { PageQuery } from "../page.ts";
 import { type Scope, SCOPES } from "../principals/contract.ts";
@@ -24,13 +25,6 @@ export const BUILT_IN_ROLES = [
   "invoker",
 ] as const;
 export type BuiltInRole = (typeof BUILT_IN_ROLES)[number];
-
-/** A label of an agent; lower case, and nothing that a pattern could mean. */
-export const Tag = z
-  .string()
-  .min(1)
-  .max(64)
-  .regex(/^[a-z0-9](?:[a-z0-9.:-]*[a-z0-9])?$/, "expected a-z, 0-9 and inner - . :");
 
 /** `*`, `noun:*`, a scope, or S2's name of one; read as its canonical form. */
 const StatementScope = z

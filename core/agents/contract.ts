@@ -1,6 +1,20 @@
 import { z } from "zod";
-import { Description, Name, Slug } from "../names.ts";
+import { Description, IdOrSlug, Name, Slug } from "../names.ts";
+import { PageQuery } from "../page.ts";
 import { AgentSpec } from "./spec.ts";
+
+/** A label of an agent; lower case, and nothing that a pattern could mean. */
+export const Tag = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^[a-z0-9](?:[a-z0-9.:-]*[a-z0-9])?$/, "expected a-z, 0-9 and inner - . :");
+
+/** Each once, sorted. */
+const Tags = z
+  .array(Tag)
+  .max(20)
+  .transform((tags) => [...new Set(tags)].toSorted());
 
 export const Agent = z.object({
   id: z.string(),
@@ -14,6 +28,10 @@ export const Agent = z.object({
   latest_version: z.number().int().nullable(),
   /** Environment → number of the version that is live there. */
   live: z.record(z.string(), z.number().int()),
+  project_id: z.string(),
+  tags: z.array(z.string()),
+  /** The principal that made it; null for agents older than owners. */
+  owner_id: z.string().nullable(),
 });
 export type Agent = z.infer<typeof Agent>;
 
@@ -23,6 +41,9 @@ export const CreateAgent = z.strictObject({
   name: Name,
   description: Description.default(""),
   spec: AgentSpec.optional(),
+  /** The default project unless said. */
+  project: IdOrSlug.optional(),
+  tags: Tags.optional(),
 });
 export type CreateAgent = z.infer<typeof CreateAgent>;
 
@@ -32,9 +53,24 @@ export const AgentPatch = z
     slug: Slug.optional(),
     name: Name.optional(),
     description: Description.optional(),
+    project: IdOrSlug.optional(),
+    tags: Tags.optional(),
   })
   .refine((patch) => Object.keys(patch).length > 0, "nothing to change");
 export type AgentPatch = z.infer<typeof AgentPatch>;
+
+export const AgentListQuery = PageQuery.extend({
+  project: IdOrSlug.optional(),
+  tag: Tag.optional(),
+});
+export type AgentListQuery = z.infer<typeof AgentListQuery>;
+
+/** What access to an agent, and to what it did, is decided on beside its id. */
+export type AgentFacts = {
+  readonly projectId: string;
+  readonly tags: readonly string[];
+  readonly ownerId: string | null;
+};
 
 /** The mutable spec; `revision` is the draft's own, for `If-Match`. */
 export const Draft = z.object({

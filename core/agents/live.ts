@@ -1,6 +1,8 @@
-import { type SQL, and, eq, isNull } from "drizzle-orm";
+import { type SQL, and, eq, inArray, isNull } from "drizzle-orm";
 import type { TenantScope } from "../db/scope.ts";
 import { isId } from "../ids.ts";
+import { defaultProjectId } from "../projects/contract.ts";
+import type { AgentFacts } from "./contract.ts";
 import { agent } from "./table.ts";
 
 /** Agents of this tenant that are not deleted; every statement about agents starts from it. */
@@ -21,4 +23,30 @@ export function agentIds(scope: TenantScope, idOrSlug: string) {
     .select({ id: agent.id })
     .from(agent)
     .where(and(eq(agent.tenantId, scope.tenantId), named));
+}
+
+/** The agent's project, tags and owner as decisions need them. */
+export function factsOf(
+  tenantId: string,
+  { projectId, tags, ownerId }: Pick<typeof agent.$inferSelect, "projectId" | "tags" | "ownerId">,
+): AgentFacts {
+  return { projectId: projectId ?? defaultProjectId(tenantId), tags: tags ?? [], ownerId };
+}
+
+/** The same of up to a page of agents by id, deleted ones too: what they did is still theirs. */
+export async function findAgentFacts(
+  { db, tenantId }: TenantScope,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, AgentFacts>> {
+  const { id, projectId, tags, ownerId } = agent;
+  const found = new Map<string, AgentFacts>();
+  for (let i = 0; i < ids.length; i += 50) {
+    const some = inArray(id, ids.slice(i, i + 50));
+    const rows = await db
+      .select({ id, projectId, tags, ownerId })
+      .from(agent)
+      .where(and(eq(agent.tenantId, tenantId), some));
+    for (const row of rows) found.set(row.id, factsOf(tenantId, row));
+  }
+  return found;
 }

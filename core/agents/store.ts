@@ -11,8 +11,11 @@ import {
   lte,
   ne,
   notExists,
+  or,
+  sql,
 } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
+import { holdTenant } from "../access/store-admins.ts";
 import { auditRow, recordedIfChanged } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
@@ -20,11 +23,15 @@ import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import { agentEnvironment } from "../deployments/table.ts";
 import { newId } from "../ids.ts";
-import { type Page, type PageQuery, pageOf } from "../page.ts";
+import { type Page, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
+import { DEFAULT_PROJECT, defaultProjectId } from "../projects/contract.ts";
+import { findProjectId, projectStands } from "../projects/store.ts";
+import { project as projects } from "../projects/table.ts";
+import { tenant } from "../tenants/table.ts";
 import { quotaExceeded, withinQuota } from "../tiers/store.ts";
-import type { Agent, AgentPatch, CreateAgent, Draft } from "./contract.ts";
-import { liveAgents, oneAgent } from "./live.ts";
+import type { Agent, AgentListQuery, AgentPatch, CreateAgent, Draft } from "./contract.ts";
+import { factsOf, liveAgents, oneAgent } from "./live.ts";
 import { AgentSpec } from "./spec.ts";
 import { agent, draft } from "./table.ts";
 
@@ -34,7 +41,7 @@ import { agent, draft } from "./table.ts";
  * The slug is claimed by the unique index over live rows; the draft is written only where the
  * agent's own new row is found.
  *
- * @throws Problem `already_exists` | `quota_exceeded`
+ * @throws Problem `already_exists` | `quota_exceeded` | `invalid` for a project the tenant has not
  */
 export async function createAgent(
   scope: TenantScope,
@@ -55,6 +62,9 @@ export async function createAgent(
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
     deletedAtMs: null,
+    projectId: await keptProject(scope, input.project),
+    tags: input.tags ?? null,
+    ownerId: scope.by.kind === "system" ? null : scope.by.id,
   };
   const spec = input.spec ?? AgentSpec.parse({ kind: "llm" });
   const first = { tenantId, agentId: row.id, spec, revision: 1, updatedAtMs: nowMs };
@@ -62,17 +72,20 @@ export async function createAgent(
   const entry = await auditRow(scope, { ...fact, after: { ...input, id: row.id, spec } }, nowMs);
   const mine = and(liveAgents(scope), eq(agent.id, row.id));
   const quota = withinQuota(scope, "agents");
+  const values = { ...row, lastChangeId: entry.id };
+  const stands = projectStands(scope, row.projectId);
+  const ready = and(eq(tenant.id, tenantId), quota.room, stands);
   const [, [made]] = await db.batch([
     quota.hold,
-    quota
-      .insert(agent, { ...row, lastChangeId: entry.id })
-      .onConflictDoNothing()
-      .returning(),
+    insertWhere(db, agent, values, tenant, ready).onConflictDoNothing().returning(),
     insertWhere(db, draft, first, agent, mine),
     recordedIfChanged(scope, entry, agent, mine),
   ]);
   if (made === undefined && (await slugHeld(scope, input.slug))) throw slugTaken();
-  if (made === undefined) throw await quotaExceeded(scope, "agents");
+  if (made === undefined) {
+    await keptProject(scope, input.project); // throws when that is the reason
+    throw await quotaExceeded(scope, "agents");
+  }
   return toAgent(made, []);
 }
 
@@ -89,13 +102,21 @@ export async function getAgent(scope: TenantScope, idOrSlug: string): Promise<Ag
   return toAgent(row, pointers);
 }
 
-/** Live agents in the order they were made. */
-export async function listAgents(scope: TenantScope, page: PageQuery): Promise<Page<Agent>> {
+/** Live agents in the order they were made. A project that is not there gives an empty page. */
+export async function listAgents(scope: TenantScope, page: AgentListQuery): Promise<Page<Agent>> {
   const after = idAfter("agent", page.cursor);
   const rows = await scope.db
     .select()
     .from(agent)
-    .where(and(liveAgents(scope), after === undefined ? undefined : gt(agent.id, after)))
+    .where(
+      and(
+        liveAgents(scope),
+        after === undefined ? undefined : gt(agent.id, after),
+        page.project === undefined ? undefined : inProject(scope, page.project),
+        // Kept as JSON; a tag holds nothing that a pattern or JSON could mean.
+        page.tag === undefined ? undefined : sql`${agent.tags} like ${`%"${page.tag}"%`}`,
+      ),
+    )
     .orderBy(asc(agent.id))
     .limit(page.limit + 1);
   const first = rows.at(0);
@@ -119,7 +140,8 @@ export async function listAgents(scope: TenantScope, page: PageQuery): Promise<P
 /**
  * Apply `patch` if the agent is still at `revision`; of two racing editors one wins.
  *
- * @throws Problem `not_found` | `version_conflict` | `already_exists` for a slug that is taken.
+ * @throws Problem `not_found` | `version_conflict` | `already_exists` for a slug that is taken |
+ *         `invalid` for a project the tenant has not
  */
 export async function patchAgent(
   scope: TenantScope,
@@ -128,36 +150,41 @@ export async function patchAgent(
   patch: AgentPatch,
   nowMs: number,
 ): Promise<Agent> {
-  const { slug, name, description } = patch;
+  const { slug, name, description, project, tags } = patch;
   const before = await getAgent(scope, id);
   if (before.revision !== revision) throw stale("agent", revision);
   const changes = {
     ...(slug === undefined ? {} : { slug }),
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
+    ...(project === undefined ? {} : { projectId: await keptProject(scope, project) }),
+    ...(tags === undefined ? {} : { tags }),
   };
   const after = { ...before, ...patch, revision: revision + 1, updated_at: rfc3339(nowMs) };
   const fact = { action: "agent.updated", kind: "agent", id: before.id, before, after };
   const entry = await auditRow(scope, fact, nowMs);
   const one = oneAgent(scope, before.id);
   const changed = { ...changes, revision: revision + 1, updatedAtMs: nowMs };
-  const [[row]] = await scope.db
+  const stands = projectStands(scope, changes.projectId ?? null);
+  const [, [row]] = await scope.db
     .batch([
+      holdTenant(scope), // deleting a project does the same
       scope.db
         .update(agent)
         .set({ ...changed, lastChangeId: entry.id })
-        .where(and(one, eq(agent.revision, revision), slugFree(scope, slug)))
+        .where(and(one, eq(agent.revision, revision), slugFree(scope, slug), stands))
         .returning({ id: agent.id }),
       recordedIfChanged(scope, entry, agent, one),
     ])
     .catch(async (error: unknown) => {
       // On Postgres a racing rename may show only at the index. D1 runs one statement at a time.
       if (slug === undefined || !(await slugHeld(scope, slug))) throw error;
-      return [[]];
+      return [[], []];
     });
   const found = await getAgent(scope, before.id); // throws not_found when that is the reason
   if (row !== undefined) return found;
   if (found.revision !== revision) throw stale("agent", revision);
+  if (project !== undefined) await keptProject(scope, project); // throws when that is the reason
   throw slugTaken();
 }
 
@@ -267,6 +294,28 @@ function slugFree(scope: TenantScope, slug: string | undefined): SQL | undefined
   );
 }
 
+/** As the row keeps it: null for the default project. @throws Problem `invalid` */
+async function keptProject(
+  scope: TenantScope,
+  idOrSlug: string | undefined,
+): Promise<string | null> {
+  if (idOrSlug === undefined) return null;
+  const id = await findProjectId(scope, idOrSlug);
+  return id === defaultProjectId(scope.tenantId) ? null : id;
+}
+
+function inProject({ db, tenantId }: TenantScope, idOrSlug: string): SQL | undefined {
+  if (idOrSlug === DEFAULT_PROJECT || idOrSlug === defaultProjectId(tenantId)) {
+    return isNull(agent.projectId);
+  }
+  const named = or(eq(projects.id, idOrSlug), eq(projects.slug, idOrSlug));
+  const ids = db
+    .select({ id: projects.id })
+    .from(projects)
+    .where(and(eq(projects.tenantId, tenantId), named));
+  return inArray(agent.projectId, ids);
+}
+
 async function slugHeld(scope: TenantScope, slug: string): Promise<boolean> {
   const rows = await scope.db
     .select({ id: agent.id })
@@ -290,6 +339,7 @@ function stale(what: string, revision: number): Problem {
 }
 
 function toAgent(row: typeof agent.$inferSelect, pointers: readonly PointerRow[]): Agent {
+  const { projectId, tags, ownerId } = factsOf(row.tenantId, row);
   const live = pointers.flatMap(({ environment, version }) =>
     version === null ? [] : [[environment, version] as const],
   );
@@ -303,6 +353,9 @@ function toAgent(row: typeof agent.$inferSelect, pointers: readonly PointerRow[]
     updated_at: rfc3339(row.updatedAtMs),
     latest_version: row.latestVersion === 0 ? null : row.latestVersion,
     live: Object.fromEntries(live),
+    project_id: projectId,
+    tags: [...tags],
+    owner_id: ownerId,
   };
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../deployments/store.ts";
 import type { Build } from "../deployments/contract.ts";
 import { newId } from "../ids.ts";
+import { defaultProjectId } from "../projects/contract.ts";
 import { createProvider, deleteProvider, patchProvider } from "../providers/store.ts";
 import { buildRelease, loadRelease } from "../releases/store.ts";
 import { ensureTag, findObjectByTag } from "../runtime-objects/store.ts";
@@ -77,6 +78,9 @@ export function deploymentCases(open: Open): void {
         version: 1,
         replicas: 1,
         tag: release.tag,
+        projectId: defaultProjectId(scope.tenantId),
+        tags: [],
+        ownerId: null,
       });
       expect((await getAgent(scope, "support")).live).toEqual({ prod: 1 });
       expect(await loadRelease(scope, agent.id, "prod", 0, noPrice)).toEqual(release);

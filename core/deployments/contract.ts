@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AgentFacts } from "../agents/contract.ts";
 import { Slug } from "../names.ts";
 
 export const DeploymentStatus = z.enum(["queued", "building", "live", "superseded", "failed"]);
@@ -47,7 +48,7 @@ export type LiveAgent = {
   readonly replicas: number;
   /** Tag of replica 0. */
   readonly tag: string;
-};
+} & AgentFacts;
 
 /** One build of a deployment: the generation is its own, however often the message is delivered. */
 export type Build = {

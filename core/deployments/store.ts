@@ -10,7 +10,7 @@
  * S5  Every function may be called again: a redelivered message changes nothing.
  */
 import { type SQL, and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
-import { oneAgent } from "../agents/live.ts";
+import { factsOf, oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import { auditRow, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
@@ -319,6 +319,9 @@ export async function findLiveAgent(
       version: agentEnvironment.version,
       replicas: agentEnvironment.replicas,
       tag: runtimeObject.tag,
+      projectId: agent.projectId,
+      tags: agent.tags,
+      ownerId: agent.ownerId,
     })
     .from(agent)
     .leftJoin(
@@ -346,7 +349,8 @@ export async function findLiveAgent(
       retryAfterMs: NOT_DEPLOYED_MS,
     });
   }
-  return { ...rest, environment, generation, version, replicas, tag };
+  const facts = factsOf(scope.tenantId, row);
+  return { ...rest, ...facts, environment, generation, version, replicas, tag };
 }
 
 /** The pointer moves only forward (S4), and only to the deployment that `held` finds. */

@@ -14,6 +14,8 @@ import { member } from "../members/table.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { type Actor, TENANT_SCOPES } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
+import { firstProject } from "../projects/store.ts";
+import { project } from "../projects/table.ts";
 import { user } from "../users/table.ts";
 import { tierOf } from "../tiers/contract.ts";
 import {
@@ -65,6 +67,7 @@ export async function provisionTenant(
       claimed,
     ),
     insertWhere(db, key, forged.row, tenant, claimed),
+    insertWhere(db, project, firstProject(row.id, nowMs), tenant, claimed),
     ...FIRST_ENVIRONMENTS.map((slug) =>
       insertWhere(db, environment, { ...of, slug }, tenant, claimed),
     ),
