@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { IdOrSlug, Name, Slug } from "../names.ts";
-import { PageQuery } from "../page.ts";
+import { PageQuery, wholeNumber } from "../page.ts";
 import { SCOPES } from "../principals/contract.ts";
 import { canonicalRange } from "./addresses.ts";
 
@@ -209,3 +209,32 @@ export const KeyVerdict = z.object({
   retry_after_ms: z.number().int().nullable(),
 });
 export type KeyVerdict = z.infer<typeof KeyVerdict>;
+
+/** Query of `GET /v1/keys/{id}/usage`. */
+export const KeyUsageQuery = z.strictObject({
+  /** Days back, today included. */
+  days: wholeNumber({ min: 1, max: 366 }).default(30),
+});
+
+/** One UTC day with any use of the key. */
+const KeyUsageDay = z.object({
+  date: z.string(),
+  /** Requests and verifications, refused ones too. */
+  requests: z.number().int(),
+  outcomes: z.partialRecord(KeyCode, z.number().int()),
+  invocations: z.number().int(),
+  input_tokens: z.number().int(),
+  output_tokens: z.number().int(),
+  cost_micros: z.number().int(),
+  cost_usd: z.string(),
+});
+export type KeyUsageDay = z.infer<typeof KeyUsageDay>;
+
+export const KeyUsage = z.object({
+  key_id: z.string(),
+  /** Within the days asked for. */
+  last_used_at: z.string().nullable(),
+  credits: z.object({ remaining: z.number().int(), refills_at: z.string().nullable() }).nullable(),
+  days: z.array(KeyUsageDay),
+});
+export type KeyUsage = z.infer<typeof KeyUsage>;

@@ -35,7 +35,9 @@ export function mintable(
   wanted: WantedKey,
   own?: OwnRules,
 ): readonly ProblemPlace[] {
-  const tooMuch = new Set(beyond(principal, wanted.scopes, placeOf(principal, wanted)));
+  const tooMuch = new Set(
+    beyond(giver(principal, wanted), wanted.scopes, placeOf(principal, wanted)),
+  );
   const faults: ProblemPlace[] = wanted.scopes.flatMap((scope, index) =>
     tooMuch.has(scope) ? [{ pointer: `/scopes/${index}`, detail: "a scope you do not hold" }] : [],
   );
@@ -48,6 +50,13 @@ export function mintable(
     faults.push({ pointer, detail: "your own key is narrowed to another one" });
   }
   return own === undefined ? faults : [...faults, ...beyondRules(own, wanted)];
+}
+
+/** A person's own key is bounded by that person's statements whenever it is used. */
+function giver(principal: Principal, { ownerId }: WantedKey): Principal {
+  if ((ownerId ?? null) === null || principal.grants === undefined) return principal;
+  const { grants: _grants, ...unconditional } = principal;
+  return unconditional;
 }
 
 /** Where the key may act; a narrowing that the principal lacks room for is told of on its own. */

@@ -1,11 +1,9 @@
-import { and, eq } from "drizzle-orm";
 import { oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { hasEnvironment } from "../environments/store.ts";
-import { isId } from "../ids.ts";
 import { Problem } from "../problem.ts";
-import { project } from "../projects/table.ts";
+import { findProjectId } from "../projects/store.ts";
 import type { CreateKey, KeyPatch } from "./contract.ts";
 import type { KeyTableRow } from "./row.ts";
 
@@ -89,7 +87,7 @@ async function narrowingOf(
   return {
     environment,
     agentId: typeof wanted === "string" ? await agentIdOf(scope, wanted) : wanted,
-    projectId: typeof project === "string" ? await projectIdOf(scope, project) : project,
+    projectId: typeof project === "string" ? await findProjectId(scope, project) : project,
   };
 }
 
@@ -99,16 +97,6 @@ async function agentIdOf(scope: TenantScope, idOrSlug: string): Promise<string> 
     .from(agent)
     .where(oneAgent(scope, idOrSlug));
   if (found === undefined) throw invalid("/agent", "no such agent");
-  return found.id;
-}
-
-async function projectIdOf(scope: TenantScope, idOrSlug: string): Promise<string> {
-  const named = isId("project", idOrSlug) ? eq(project.id, idOrSlug) : eq(project.slug, idOrSlug);
-  const [found] = await scope.db
-    .select({ id: project.id })
-    .from(project)
-    .where(and(eq(project.tenantId, scope.tenantId), named));
-  if (found === undefined) throw invalid("/project", "no such project");
   return found.id;
 }
 

@@ -130,7 +130,12 @@ function takeRate(kernel: Kernel, installed: Installed, nowMs: number): Rate {
   const { tatUs, retryAfterMs } = gcra(kernel.rate.tatUs, perMinute, nowMs);
   if (retryAfterMs !== 0) {
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-    return refuse("rate_limited", `the agent admits ${perMinute} requests a minute`, wait);
+    const quota = { name: "agent", limit: perMinute, periodMs: 60_000, remaining: 0 };
+    const quotas = [{ ...quota, resetMs: retryAfterMs ?? null }];
+    return refuse("rate_limited", `the agent admits ${perMinute} requests a minute`, {
+      ...wait,
+      quotas,
+    });
   }
   return { ok: true, tatUs };
 }

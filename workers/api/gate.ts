@@ -1,10 +1,9 @@
-import { gateName, type TenantGateRpc } from "../../durable-objects/tenant-gate/contract.ts";
+import type { TenantGateRpc } from "../../durable-objects/tenant-gate/contract.ts";
+import { gateStub } from "../../durable-objects/tenant-gate/stub.ts";
 import { countObjectCall } from "../../durable-objects/counters.ts";
 
-/** The tenant's gate. A fresh stub each time: one that failed once stays broken. */
+/** The tenant's gate, for one call in the way of a request. */
 export function gateOf(env: Env, tenantId: string): TenantGateRpc {
   countObjectCall();
-  const stub: unknown = env.TENANT_GATE.getByName(gateName(tenantId));
-  // The generated stub type rewraps every method and loses our unions; the class implements this.
-  return stub as TenantGateRpc;
+  return gateStub(env, tenantId);
 }

@@ -107,7 +107,7 @@ export const invocations = newRoutes()
   )
   .post(
     "/:id/retry",
-    may("invocations:write", "Run an ended invocation's input again"),
+    may("invocations:write", "Run an ended invocation's input again", { credits: 1 }),
     takes("param", ById),
     answers(202, Invocation, "A new invocation, with `redriven_from`; follow `Location`."),
     async (c) => {

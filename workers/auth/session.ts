@@ -5,7 +5,7 @@
  * key ends the session. Nothing of it is readable by scripts.
  */
 import { z } from "zod";
-import { Me, demandPrincipal, me } from "../api/users.ts";
+import { Me, demandPrincipal, meOf } from "../api/users.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
 import { demandOwnOrigin, endSession, startSession } from "./sign-in.ts";
@@ -23,7 +23,7 @@ export const session = newRoutes()
       demandOwnOrigin(c.get("arrival"));
       const principal = await demandPrincipal(bearing(c.get("arrival"), c.req.valid("json").key));
       await startSession(c, { keyId: principal.id });
-      return c.json(me(c.get("tenant"), principal));
+      return c.json(await meOf(c, principal));
     },
   )
   .get(
@@ -32,7 +32,7 @@ export const session = newRoutes()
     answers(200, Me, "The session's principal and its tenant."),
     async (c) => {
       const principal = await demandPrincipal(c.get("arrival"));
-      return c.json(me(c.get("tenant"), principal));
+      return c.json(await meOf(c, principal));
     },
   )
   .delete(
@@ -47,6 +47,8 @@ export const session = newRoutes()
 
 /** The same arrival with the key as its one credential: judged like any other request's. */
 function bearing(arrival: Arrival, key: string): Arrival {
-  const headers = { authorization: `Bearer ${key}` };
+  const headers = new Headers(arrival.request.headers);
+  headers.set("authorization", `Bearer ${key}`);
+  headers.delete("x-api-key");
   return { ...arrival, request: new Request(arrival.request.url, { headers }) };
 }

@@ -1,19 +1,29 @@
 /** API keys to principals. Rules P1–P3 are in ./principal.ts. */
+import type { Access } from "../../core/access/contract.ts";
 import { parseKey, sameHash } from "../../core/keys/format.ts";
+import {
+  type KeyFault,
+  type Whence,
+  keyCodeOf,
+  lapseOf,
+  misplaced,
+} from "../../core/keys/judge.ts";
 import { type KeyRow, findKey } from "../../core/keys/store.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
+import { accessOf } from "./access.ts";
+import { addressOf } from "./actor.ts";
 import type { TenantArrival } from "./arrival.ts";
 import type { Found } from "./cache.ts";
 import { invalidToken } from "./credential.ts";
 import { sha256 } from "./hash.ts";
 
-/** @throws Problem `invalid_token` | `key_revoked` | `token_expired`, at once or by rejection */
+/** @throws Problem as `principalOfKey`, at once or by rejection */
 export function keyPrincipal(arrival: TenantArrival, text: string): Principal | Promise<Principal> {
   const key = parseKey(text);
   if (key === undefined) throw invalidToken(); // P2
   const secretHash = sha256(key.secret);
-  const judge = (row: KeyRow | undefined): Principal => {
+  const judge = (row: KeyRow | undefined): Principal | Promise<Principal> => {
     if (row === undefined || !sameHash(row.secretHash, secretHash)) throw invalidToken();
     return principalOfKey(row, arrival);
   };
@@ -26,20 +36,69 @@ export function keyRow({ services, nowMs, keep }: TenantArrival, keyId: string):
   return services.keys.get(keyId, nowMs, () => findKey(services.platform, keyId), keep);
 }
 
-/** What a key is worth at this host now. @throws Problem `invalid_token` | `key_revoked` | `token_expired` */
-export function principalOfKey(row: KeyRow, { residence, nowMs }: TenantArrival): Principal {
-  if (row.tenantId !== residence.tenant.id) throw invalidToken(); // P1
-  if (row.revokedAtMs !== null) throw new Problem("key_revoked", "this key was revoked");
-  if (row.expiresAtMs !== null && row.expiresAtMs <= nowMs) {
-    throw new Problem("token_expired", "this key has expired");
-  }
+/**
+ * What a key is worth at this host now; a promise only when its owner must be looked up.
+ *
+ * @param origin  Of the page that uses it, as the request says unless it is known better: a session
+ *                that stands for the key is of this very host.
+ * @throws Problem `invalid_token` | `key_revoked` | `key_disabled` | `token_expired` |
+ *         `address_refused` | `origin_refused`
+ */
+export function principalOfKey(
+  row: KeyRow,
+  arrival: TenantArrival,
+  origin?: string,
+): Principal | Promise<Principal> {
+  if (row.tenantId !== arrival.residence.tenant.id) throw invalidToken(); // P1
+  const fault = lapseOf(row, arrival.nowMs) ?? misplaced(row, () => whence(arrival, origin));
+  if (fault !== undefined) throw refused(arrival, row, fault);
+  if (row.ownerId === null) return asPrincipal(row);
+  const owned = (principal: Principal | undefined): Principal => {
+    if (principal === undefined) throw refused(arrival, row, OWNERLESS);
+    return principal;
+  };
+  const found = boundedPrincipal(row, arrival);
+  return found instanceof Promise ? found.then(owned) : owned(found);
+}
+
+/**
+ * A good key as a principal. A personal one may what it was made for as far as its owner may that
+ * now; undefined when its owner is no member any more.
+ */
+export function boundedPrincipal(row: KeyRow, arrival: TenantArrival): Found<Principal> {
+  if (row.ownerId === null) return asPrincipal(row);
+  const bound = (access: Access | undefined): Principal | undefined =>
+    access && {
+      ...asPrincipal(row),
+      scopes: row.scopes.filter((scope) => access.scopes.includes(scope)),
+      grants: access.grants,
+    };
+  const access = accessOf(arrival, "user", row.ownerId);
+  return access instanceof Promise ? access.then(bound) : bound(access);
+}
+
+function whence({ request }: TenantArrival, origin: string | undefined): Whence {
+  return { address: addressOf(request), origin: origin ?? request.headers.get("origin") };
+}
+
+const OWNERLESS: KeyFault = { code: "key_disabled", detail: "its owner is no member any more" };
+
+function refused({ services, nowMs, keep }: TenantArrival, row: KeyRow, fault: KeyFault): Problem {
+  const key = { tenantId: row.tenantId, keyId: row.id };
+  services.keyUses.count(key, keyCodeOf(fault.code), nowMs, keep);
+  return new Problem(fault.code, fault.detail);
+}
+
+function asPrincipal(row: KeyRow): Principal {
   return {
     kind: "key",
     id: row.id,
     tenantId: row.tenantId,
     scopes: row.scopes,
+    ...(row.projectId === null ? {} : { projectId: row.projectId }),
     ...(row.agentId === null ? {} : { agentId: row.agentId }),
     ...(row.environment === null ? {} : { environment: row.environment }),
+    ...(row.meter === undefined ? {} : { meter: row.meter }),
     ...(row.expiresAtMs === null ? {} : { endsAtMs: row.expiresAtMs }),
   };
 }

@@ -26,5 +26,5 @@ async function holder(arrival: TenantArrival, session: ConsoleSession): Promise<
   if (session.userId !== null) return userPrincipal(arrival, session.userId, session.createdAtMs);
   const row = await keyRow(arrival, session.keyId);
   if (row === undefined) throw invalidToken();
-  return principalOfKey(row, arrival);
+  return principalOfKey(row, arrival, arrival.origin);
 }

@@ -47,7 +47,7 @@ function standing(
   const { kind, id } = principal;
   if (kind === "app_client") return clientPrincipal(arrival, id);
   if (kind === "user") return userPrincipal(arrival, id, beganAtMs);
-  const judge = (row: KeyRow | undefined): Principal => {
+  const judge = (row: KeyRow | undefined): Principal | Promise<Principal> => {
     if (row === undefined) throw invalidToken();
     return principalOfKey(row, arrival);
   };
@@ -55,11 +55,26 @@ function standing(
   return row instanceof Promise ? row.then(judge) : judge(row);
 }
 
-/** Scopes and statements of now, and no scope that the token has not. */
-function within(token: Principal, { scopes, grants }: Principal): Principal {
+/**
+ * Scopes, statements and limits of now, and no scope that the token has not. What either is narrowed
+ * to, both are; a token for another part than its key now opens is worth nothing.
+ */
+function within(token: Principal, now: Principal): Principal {
+  const { scopes, grants, meter } = now;
+  const narrowing: { -readonly [N in (typeof NARROWINGS)[number]]?: string } = {};
+  for (const name of NARROWINGS) {
+    const [made, held] = [token[name], now[name]];
+    if (made !== undefined && held !== undefined && made !== held) throw invalidToken();
+    const narrowed = made ?? held;
+    if (narrowed !== undefined) narrowing[name] = narrowed;
+  }
   return {
     ...token,
+    ...narrowing,
     scopes: token.scopes.filter((scope) => scopes.includes(scope)),
     ...(grants === undefined ? {} : { grants }),
+    ...(meter === undefined ? {} : { meter }),
   };
 }
+
+const NARROWINGS = ["projectId", "agentId", "environment"] as const;

@@ -6,12 +6,14 @@ import {
   type ProblemData,
   problemDocument,
 } from "../../core/problem.ts";
+import { setQuotas } from "./quotas.ts";
 
 /** Names that clients of the first platforms look for (docs/errors.md, F42). */
 const LEGACY_CODES: Partial<Record<ProblemCode, string>> = {
   unauthenticated: "AUTH_ERROR",
   invalid_token: "INVALID_TOKEN",
   key_revoked: "INVALID_TOKEN",
+  key_disabled: "INVALID_TOKEN",
   token_expired: "TOKEN_EXPIRED",
 };
 
@@ -34,6 +36,7 @@ export function problemResponse(data: ProblemData, requestId: string): Response 
   ) {
     headers.set("retry-after", String(Math.max(1, Math.ceil(data.retryAfterMs / 1000))));
   }
+  if (data.quotas !== undefined) setQuotas(headers, data.quotas);
   const document = legacy === undefined ? body : { ...body, legacy_code: legacy };
   return new Response(JSON.stringify(document), { status: body.status, headers });
 }

@@ -5,11 +5,13 @@
 import { type Context, Hono, type Env as HonoEnv, type MiddlewareHandler } from "hono";
 import type { z } from "zod";
 import { actingAs } from "../../core/db/scope.ts";
-import { holds, type Scope } from "../../core/principals/contract.ts";
+import type { Scope } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { actorOf } from "./actor.ts";
 import { BODY_LIMIT } from "./body.ts";
 import type { AppEnv, EdgeEnv, PlatformEnv, WithPrincipal } from "./context.ts";
+import { type Cost, conclude, countUse, take } from "./key-meter.ts";
+import { asking } from "./permits.ts";
 import { principalOf } from "./principal.ts";
 import { parseInput, type Target } from "./takes.ts";
 
@@ -68,25 +70,40 @@ export function newPlatformRoutes(): Hono<PlatformEnv> {
 }
 
 /**
- * Only a principal that holds `scope` goes on; behind it `c.get("principal")` is there.
+ * Only a principal that holds `scope` goes on; behind it `c.get("principal")` is there. A scope that
+ * is not about agents is decided here, one that is by what the route asks of ./permits.ts.
  *
- * @throws Problem `unauthenticated` | `forbidden` and what the credential itself is refused for
+ * @param cost  For keys with credits. A route that invokes an agent takes one unless said.
+ * @throws Problem `unauthenticated` | `forbidden` | `rate_limited` | `budget_exceeded` and what the
+ *         credential itself is refused for
  */
-export function may(scope: Scope, summary = ""): MiddlewareHandler<WithPrincipal> {
+export function may(
+  scope: Scope,
+  summary = "",
+  cost: Partial<Cost> = {},
+): MiddlewareHandler<WithPrincipal> {
+  const { credits = scope === "agents:invoke" ? 1 : 0, once = false } = cost;
   const demand: MiddlewareHandler<EdgeEnv & WithPrincipal> = async (c, next) => {
     const found = principalOf(c.get("arrival"));
     const principal = found instanceof Promise ? await found : found;
     if (principal === undefined) {
       throw new Problem("unauthenticated", "present an API key or a token");
     }
-    if (!holds(principal, scope)) throw new Problem("forbidden", `the scope ${scope} is needed`);
-    c.set("principal", principal);
     const arrival = c.get("arrival");
+    const asked = asking(principal, scope, arrival.nowMs);
     if (arrival.at === "tenant") {
       const acting = actingAs(arrival.residence.scope, actorOf(principal, arrival));
       (c as unknown as Context<AppEnv>).set("scope", acting); // a tenant's route, as just checked
     }
+    if (asked instanceof Problem) {
+      countUse(arrival, principal, "INSUFFICIENT_PERMISSIONS");
+      throw asked;
+    }
+    c.set("principal", asked);
+    const taking = take(arrival, principal, { credits, once });
+    const receipt = taking === undefined ? undefined : await taking;
     await next();
+    if (receipt !== undefined) await conclude(receipt, c);
   };
   // Told apart from what it needs, which `newApp` sets for every route, so that a route's context
   // is its host's and the principal: `Context<AppEnv & WithPrincipal>`.

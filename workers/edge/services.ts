@@ -13,9 +13,13 @@ import type { Fetch } from "../../core/models/contract.ts";
 import type { Tenant } from "../../core/tenants/contract.ts";
 import { TokenVerifier } from "../../core/tokens/verifier.ts";
 import { countingD1 } from "../../durable-objects/counters.ts";
+import type { TenantGateRpc } from "../../durable-objects/tenant-gate/contract.ts";
+import { gateStub } from "../../durable-objects/tenant-gate/stub.ts";
+import { gateOf } from "../api/gate.ts";
 import { ReadCache } from "./cache.ts";
 import type { Trusted } from "./issuers.ts";
 import { sha256 } from "./hash.ts";
+import { KeyUses } from "./key-uses.ts";
 
 /** A tenant as the edge keeps it: with the scope its rows are reached through. */
 export type Residence = { readonly tenant: Tenant; readonly scope: TenantScope };
@@ -41,6 +45,9 @@ export type Services = {
   /** By the hash of the cookie. */
   readonly sessions: ReadCache<ConsoleSession>;
   readonly tokens: TokenVerifier;
+  /** A tenant's gate, for one call. */
+  readonly gate: (tenantId: string) => TenantGateRpc;
+  readonly keyUses: KeyUses;
 };
 
 const TENANTS_KEPT = 2000;
@@ -74,6 +81,8 @@ function openServices(env: Env): Services {
     clients: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     sessions: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     tokens: new TokenVerifier(config, keySetFetch(config)),
+    gate: (tenantId) => gateOf(env, tenantId),
+    keyUses: new KeyUses((tenantId, uses) => gateStub(env, tenantId).count(tenantId, uses)),
   };
 }
 

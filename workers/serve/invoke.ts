@@ -31,7 +31,7 @@ const Body = InvokeBody.refine(
 
 export const invoke = newRoutes().post(
   "/a/:agent/invoke",
-  may("agents:invoke", "Invoke an agent"),
+  may("agents:invoke", "Invoke an agent", { once: true }),
   takes("param", ByAgent),
   takes("query", InEnvironment),
   takes("json", Body, { limitBytes: INVOKE_LIMIT_BYTES }),

@@ -7,7 +7,7 @@ import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 
 export const tickets = newRoutes().post(
   "/",
-  may("agents:invoke", "Get a ticket for a WebSocket"),
+  may("agents:invoke", "Get a ticket for a WebSocket", { credits: 0 }),
   replays(),
   takes("json", CreateTicket),
   answers(201, IssuedTicket, "The ticket, good for one socket."),
