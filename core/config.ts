@@ -32,6 +32,8 @@ export type SharedConfig = {
   readonly faultPoints: readonly string[];
   /** Count rows, object calls and queries, and tell them at `/__counters`; local runs only. */
   readonly benchCounters: boolean;
+  /** Largest file a tenant is imported from. */
+  readonly importMaxBytes: number;
   /** Providers every tenant's agents may name; a tenant's own of the same slug goes first. */
   readonly modelProviders: readonly ModelProvider[];
   readonly tiers: Tiers;
@@ -197,6 +199,10 @@ const Milliseconds = z
   .regex(/^[0-9]{1,4}$/)
   .transform(Number)
   .pipe(z.number().max(5000));
+const Bytes = z
+  .string()
+  .regex(/^[1-9][0-9]{0,12}$/)
+  .transform(Number);
 const DatabaseUrl = z.url({ protocol: /^postgres(ql)?$/ });
 
 function parseShared(read: Reader): SharedConfig {
@@ -216,6 +222,7 @@ function parseShared(read: Reader): SharedConfig {
     credentialCacheMs: read.text("CREDENTIAL_CACHE_MS", Milliseconds, false) ?? 5000,
     egressAllow: read.list("EGRESS_ALLOW", HOST_AND_PORT),
     faultPoints: read.list("FAULT_POINTS", FAULT_POINT),
+    importMaxBytes: read.text("IMPORT_MAX_BYTES", Bytes, false) ?? 1_073_741_824,
     benchCounters: read.text("BENCH_COUNTERS", z.literal("1"), false) === "1",
     modelProviders: read.json("MODEL_PROVIDERS", ModelProviders, false) ?? [],
     tiers: read.json("TIERS", Tiers, false) ?? DEFAULT_TIERS,

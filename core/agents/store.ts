@@ -19,6 +19,7 @@ import { holdTenant } from "../access/store-admins.ts";
 import { auditRow, recordedIfChanged } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
+import { outbox } from "../db/outbox.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import { agentEnvironment } from "../deployments/table.ts";
@@ -212,6 +213,16 @@ export async function deleteAgent(
       .where(and(oneAgent(scope, before.id), eq(agent.revision, revision)))
       .returning({ id: agent.id }),
     recordedIfChanged(scope, entry, agent, itself), // no longer among the live ones
+    insertWhere(
+      scope.db,
+      outbox,
+      {
+        ...{ tenantId: scope.tenantId, id: newId("event", nowMs), kind: "agent_end" },
+        ...{ subject: before.id, attempts: 0, dueAtMs: nowMs, createdAtMs: nowMs },
+      },
+      agent,
+      and(itself, eq(agent.lastChangeId, entry.id)),
+    ),
   ]);
   if (row !== undefined) return;
   await getAgent(scope, id); // throws not_found when that is the reason

@@ -14,12 +14,15 @@ export type DeploymentMessage = {
   readonly deploymentId: string;
 };
 
+/** `agent_end`: a deleted agent, whose objects are to be erased. */
+type OutboxKind = "deployment" | "mail" | "agent_end";
+
 export const outbox = sqliteTable(
   "outbox",
   {
     tenantId: text("tenant_id").notNull(),
     id: text("id").notNull(),
-    kind: text("kind").$type<"deployment" | "mail">().notNull(),
+    kind: text("kind").$type<OutboxKind>().notNull(),
     /** Id of what the message is about. */
     subject: text("subject").notNull(),
     attempts: integer("attempts").notNull(),
@@ -49,21 +52,43 @@ export async function dueOutbox(
   limit: number,
   all = false,
 ): Promise<readonly DeploymentMessage[]> {
+  const rows = await taken(platform, "deployment", nowMs, limit, all);
+  return rows
+    .toSorted((a, b) => a.createdAtMs - b.createdAtMs)
+    .map((row) => ({ outboxId: row.id, tenantId: row.tenantId, deploymentId: row.subject }));
+}
+
+/** Agents that were deleted and whose objects are not erased yet, put off as above. */
+export async function dueAgentEnds(
+  platform: PlatformScope,
+  nowMs: number,
+  limit: number,
+): Promise<
+  readonly { readonly outboxId: string; readonly tenantId: string; readonly agentId: string }[]
+> {
+  const rows = await taken(platform, "agent_end", nowMs, limit, false);
+  return rows.map(({ id, tenantId, subject }) => ({ outboxId: id, tenantId, agentId: subject }));
+}
+
+async function taken(
+  platform: PlatformScope,
+  kind: OutboxKind,
+  nowMs: number,
+  limit: number,
+  all: boolean,
+): Promise<readonly (typeof outbox.$inferSelect)[]> {
   const dueByMs = all ? nowMs + RESEND_MS - 1 : nowMs;
   const due = platform.db
     .select({ id: outbox.id })
     .from(outbox)
-    .where(and(eq(outbox.kind, "deployment"), lte(outbox.dueAtMs, dueByMs)))
+    .where(and(eq(outbox.kind, kind), lte(outbox.dueAtMs, dueByMs)))
     .orderBy(asc(outbox.dueAtMs))
     .limit(limit);
-  const rows = await platform.db
+  return platform.db
     .update(outbox)
     .set({ attempts: sql`${outbox.attempts} + 1`, dueAtMs: nowMs + RESEND_MS })
     .where(and(inArray(outbox.id, due), lte(outbox.dueAtMs, dueByMs)))
     .returning();
-  return rows
-    .toSorted((a, b) => a.createdAtMs - b.createdAtMs)
-    .map((row) => ({ outboxId: row.id, tenantId: row.tenantId, deploymentId: row.subject }));
 }
 
 /** The consumer is done with it; again is no error. */

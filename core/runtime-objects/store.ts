@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, lt } from "drizzle-orm";
+import { and, asc, eq, gt, gte, lt } from "drizzle-orm";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { type FillRandom, newTag } from "../ids.ts";
 import { runtimeObject } from "./table.ts";
@@ -60,6 +60,31 @@ export async function ensureTag(
     if (row !== undefined) return row.tag;
   }
   throw new Error("no free tag in eight draws");
+}
+
+/** The tenant's objects in the order of their tags, behind `after`; of one agent, when said. */
+export async function listObjects(
+  scope: TenantScope,
+  { after, agentId }: { readonly after?: string | undefined; readonly agentId?: string },
+  limit: number,
+): Promise<readonly (ObjectPlace & { readonly tag: string })[]> {
+  return scope.db
+    .select({
+      tag: runtimeObject.tag,
+      agentId: runtimeObject.agentId,
+      environment: runtimeObject.environment,
+      replica: runtimeObject.replica,
+    })
+    .from(runtimeObject)
+    .where(
+      and(
+        eq(runtimeObject.tenantId, scope.tenantId),
+        after === undefined ? undefined : gt(runtimeObject.tag, after),
+        agentId === undefined ? undefined : eq(runtimeObject.agentId, agentId),
+      ),
+    )
+    .orderBy(asc(runtimeObject.tag))
+    .limit(limit);
 }
 
 /** An AgentRuntime, whose tenant is not settled yet: for cron alone. */

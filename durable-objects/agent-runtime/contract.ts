@@ -78,6 +78,23 @@ export type UsageRecord = {
 /** `page`: a list of `LedgerEntry` as JSON. */
 export type LedgerPage = { readonly ok: true; readonly page: string };
 
+/** A row of one of the object's own tables, as SQLite holds it. */
+export type ObjectRow = {
+  readonly table: string;
+  readonly row: Readonly<Record<string, string | number | null>>;
+};
+/** Where an export of an object goes on: behind this key of this table. */
+export type ObjectCursor = {
+  readonly table: string;
+  readonly after: readonly (string | number | null)[];
+};
+export type ObjectPage = {
+  readonly ok: true;
+  readonly rows: readonly ObjectRow[];
+  /** Absent on the last page. */
+  readonly next?: ObjectCursor;
+};
+
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
 export type AgentRuntimeRpc = {
   /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
@@ -98,4 +115,20 @@ export type AgentRuntimeRpc = {
   /** Up to `limit` unacknowledged ledger entries, oldest first. */
   ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
   acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal>;
+  /**
+   * Stop everything, over restarts too, until something is asked while the tenant is active.
+   *
+   * @param open  `cancel`: what is open ends as cancelled, and is owed to the ledger.
+   */
+  rest(owner: Owner, open?: "cancel"): Promise<Acknowledged | Refusal>;
+  /** Rows of an object at rest, in one order always. */
+  exportPage(owner: Owner, cursor?: ObjectCursor): Promise<ObjectPage | Refusal>;
+  /** Rows into an object that is nobody's, or that `transfer` began to fill; it rests then. */
+  importPage(
+    owner: Owner,
+    transfer: string,
+    rows: readonly ObjectRow[],
+  ): Promise<Acknowledged | Refusal>;
+  /** Nothing of it is left but that it was erased; again is no error. */
+  erase(owner: Owner): Promise<Acknowledged | Refusal>;
 };

@@ -34,14 +34,20 @@ export class Ownership {
     );
   }
 
-  /** The same, and an object without an owner becomes `claimed`'s. */
+  /** The same, and an object without an owner becomes `claimed`'s; an erased one nobody's. */
   settle(claimed: Owner): boolean {
     if (this.owner) return this.holds(claimed);
+    if (this.#meta.get("erased") !== undefined) return false;
     const { tenantId, agentId, environment, replica } = claimed;
     const owner = { tenantId, agentId, environment, replica };
     this.#meta.set("owner", JSON.stringify(owner));
     this.#owner = owner;
     return true;
+  }
+
+  /** Its storage was emptied: it is nobody's. */
+  end(): void {
+    this.#owner = undefined;
   }
 }
 

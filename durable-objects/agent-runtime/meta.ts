@@ -1,7 +1,7 @@
 import type { Sql } from "./sql.ts";
 
 /** What the object knows about itself, one row each, read together once. */
-export type MetaKey = "schema" | "owner" | "live";
+export type MetaKey = "schema" | "owner" | "live" | "resting" | "arrived" | "erased";
 
 export class Meta {
   readonly #sql: Sql;
@@ -20,6 +20,17 @@ export class Meta {
   set(key: MetaKey, value: string): void {
     this.#sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value);
     this.#values.set(key, value);
+  }
+
+  unset(key: MetaKey): void {
+    this.#sql.run("DELETE FROM meta WHERE key = ?", key);
+    this.#values.delete(key);
+  }
+
+  /** The storage was emptied: nothing is known any more. */
+  begin(): void {
+    rowsOf(this.#sql);
+    this.#values.clear();
   }
 }
 

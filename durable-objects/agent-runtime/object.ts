@@ -13,12 +13,16 @@ import type {
   FoundEvents,
   Streaming,
   LedgerPage,
+  ObjectCursor,
+  ObjectPage,
+  ObjectRow,
   Owner,
 } from "./contract.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
 import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
+import { AT_REST, Life } from "./life.ts";
 import type { Kernel } from "./kernel.ts";
 import { Meta } from "./meta.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
@@ -63,6 +67,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   readonly #ownership: Ownership;
   readonly #chat: ChatRoom;
   readonly #runner: Runner;
+  readonly #life: Life;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -105,6 +110,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       },
       (owner) => this.#naming(owner),
     );
+    this.#life = new Life(ctx, env, this.#kernel, meta, this.#ownership, this.#runner);
   }
 
   async invoke(call: Call, waitMs: number): Promise<Answered | Refusal> {
@@ -200,10 +206,31 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return { ok: true };
   }
 
+  async rest(owner: Owner, open?: "cancel"): Promise<Acknowledged | Refusal> {
+    return this.#life.rest(owner, open);
+  }
+
+  async exportPage(owner: Owner, cursor?: ObjectCursor): Promise<ObjectPage | Refusal> {
+    return this.#life.exportPage(owner, cursor);
+  }
+
+  async importPage(
+    owner: Owner,
+    transfer: string,
+    rows: readonly ObjectRow[],
+  ): Promise<Acknowledged | Refusal> {
+    return this.#life.importPage(owner, transfer, rows);
+  }
+
+  async erase(owner: Owner): Promise<Acknowledged | Refusal> {
+    return this.#life.erase(owner);
+  }
+
   /** Only chat sockets come this way; the edge has settled who they are. */
   override async fetch(request: Request): Promise<Response> {
     const grant = grantOf(request);
     if (!grant) return new Response(null, { status: 426 });
+    if (!(await this.#life.awake(grant.owner))) return refusal(AT_REST);
     this.#runner.wake();
     const installed =
       this.#installed(grant.owner, grant.generation) ?? (await this.#pull(grant.owner));
@@ -225,11 +252,15 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    if (this.#life.erased) return this.#life.forget();
     await this.#runner.alarm(info?.scheduledTime ?? 0);
   }
 
   /** @param waitMs  Above 0: also wait for the end, from before the run could reach it. */
   async #accept(call: Call, waitMs = 0): Promise<Admitted | Refusal> {
+    if (this.#life.resting && !(await this.#life.awake(call.owner))) {
+      return { ok: false, problem: AT_REST };
+    }
     this.#runner.wake();
     const installed =
       this.#installed(call.owner, call.generation) ?? (await this.#pull(call.owner));
@@ -272,6 +303,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     owner: Owner,
     id: string,
   ): Promise<{ readonly ok: true; readonly row: InvocationRow } | Refusal> {
+    if (this.#life.resting) await this.#life.awake(owner);
     this.#runner.wake();
     const mine = this.#ownership.holds(owner);
     const row = mine ? findInvocation(this.#kernel.sql, id) : undefined;

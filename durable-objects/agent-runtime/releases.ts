@@ -68,6 +68,12 @@ export class Releases {
     this.#cache.delete(release.generation);
   }
 
+  /** The rows behind what is kept here are gone, or others. */
+  forget(): void {
+    this.#cache.clear();
+    this.#live = undefined;
+  }
+
   #lastLive(): number {
     this.#live ??= Number(this.#meta.get("live") ?? 0);
     return this.#live;

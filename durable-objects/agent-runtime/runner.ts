@@ -32,6 +32,7 @@ export class Runner {
   #alarmMs: number | undefined;
   #ledgerTimer: ReturnType<typeof setTimeout> | undefined;
   #awake = false;
+  #resting = false;
 
   constructor(kernel: Kernel, ports: RunnerPorts) {
     this.#kernel = kernel;
@@ -41,11 +42,33 @@ export class Runner {
 
   /** First event of this incarnation: what the last one left is taken up. */
   wake(): void {
-    if (this.#awake) return;
+    if (this.#awake || this.#resting) return;
     this.#awake = true;
     if (this.#kernel.open.count > 0) this.#dispatch();
     if (hasOutbox(this.#kernel)) this.#ledgerSoon();
     this.arm();
+  }
+
+  /**
+   * From here on nothing is begun, told or armed. What runs is fenced out and due again when
+   * `resume` is called: to it this is a crash.
+   */
+  rest(): void {
+    this.#resting = true;
+    clearTimeout(this.#ledgerTimer);
+    this.#ledgerTimer = undefined;
+    const { running, open } = this.#kernel;
+    for (const { stop } of running.values()) stop?.abort(new Error("the object is at rest"));
+    running.clear();
+    open.count = requeueOrphans(this.#kernel, this.#ports.now());
+  }
+
+  /** Goes on with what the rows say is open. */
+  resume(): void {
+    this.#resting = false;
+    this.#awake = false;
+    this.#kernel.open.count = requeueOrphans(this.#kernel, this.#ports.now());
+    this.wake();
   }
 
   /** An invocation was accepted; with a claim, its run begins here and goes on by itself. */
@@ -72,6 +95,7 @@ export class Runner {
 
   async alarm(scheduledMs: number): Promise<void> {
     this.#alarmMs = undefined;
+    if (this.#resting) return;
     try {
       this.wake();
       this.#dispatch();
@@ -85,6 +109,7 @@ export class Runner {
 
   /** A2. Nothing is written while an alarm is set that comes early enough. */
   arm(): void {
+    if (this.#resting) return;
     const nowMs = this.#ports.now();
     if (this.#alarmMs !== undefined && this.#alarmMs <= nowMs) this.#alarmMs = undefined;
     if (!this.#covered(nowMs)) this.#set(0);
@@ -109,6 +134,7 @@ export class Runner {
   }
 
   #dispatch(): void {
+    if (this.#resting) return;
     const nowMs = this.#ports.now();
     const places = Math.min(DISPATCH_LIMIT, MAX_RUNNING - this.#kernel.running.size);
     for (const id of places > 0 ? dueInvocations(this.#kernel, nowMs, places) : []) {
@@ -135,7 +161,7 @@ export class Runner {
 
   /** Told once for all that finishes within a moment. */
   #ledgerSoon(): void {
-    if (this.#ledgerTimer !== undefined) return;
+    if (this.#ledgerTimer !== undefined || this.#resting) return;
     this.#ledgerTimer = setTimeout(() => {
       this.#ledgerTimer = undefined;
       void this.#ports.tellLedger().catch((e: unknown) => logDefect("ledger.defect", e));

@@ -1,6 +1,6 @@
 import { tally } from "../counters.ts";
 
-type Value = string | number | null;
+export type Value = string | number | null;
 
 /**
  * The object's SQLite, as its modules use it. Statements are constant strings, so the runtime's
@@ -31,6 +31,11 @@ export class Sql {
     const rows = cursor.toArray() as Row[];
     if (this.#counting) tally.rows_written += cursor.rowsWritten;
     return rows;
+  }
+
+  /** Row by row, for a reader that stops when it has enough. */
+  *each<Row>(query: string, ...bindings: Value[]): Generator<Row, void> {
+    for (const row of this.#storage.sql.exec(query, ...bindings)) yield row as Row;
   }
 
   /** All or nothing: an exception rolls back and is thrown on (E7: without this it would commit). */

@@ -1,4 +1,11 @@
 /** What a tenant's gate can be asked. Refusals are values. */
+import type { Refusal } from "../../core/problem.ts";
+import type {
+  Acknowledged,
+  ObjectCursor,
+  ObjectPage,
+  ObjectRow,
+} from "../agent-runtime/contract.ts";
 import type { CreditBudget, Credits, Meter } from "../../core/limits/contract.ts";
 import type { KeyUse } from "../../core/keys/use.ts";
 import type { Checkpoint, Mark } from "../../core/audit/contract.ts";
@@ -88,4 +95,14 @@ export interface TenantGateRpc {
   head(tenantId: string): Promise<Head>;
   /** Chain what waits and sign the head; null for an empty chain, and where no key signs. */
   checkpoint(tenantId: string): Promise<{ readonly checkpoint: Checkpoint | null }>;
+  /** Its rows, in one order always. */
+  exportPage(tenantId: string, cursor?: ObjectCursor): Promise<ObjectPage | Refusal>;
+  /** Rows into a gate that is nobody's, or that `transfer` began to fill. */
+  importPage(
+    tenantId: string,
+    transfer: string,
+    rows: readonly ObjectRow[],
+  ): Promise<Acknowledged | Refusal>;
+  /** Nothing of it is left: the next call meets a new gate. Again is no error. */
+  erase(tenantId: string): Promise<Acknowledged>;
 }

@@ -4,6 +4,13 @@ import type { Checkpoint } from "../../core/audit/contract.ts";
 import { tenantScope } from "../../core/db/scope.ts";
 import type { KeyUse } from "../../core/keys/use.ts";
 import type { CreditBudget, Credits } from "../../core/limits/contract.ts";
+import type { Refusal } from "../../core/problem.ts";
+import type {
+  Acknowledged,
+  ObjectCursor,
+  ObjectPage,
+  ObjectRow,
+} from "../agent-runtime/contract.ts";
 import { configOf, platformOf } from "../agent-runtime/settings.ts";
 import { keptIn } from "./chain.ts";
 import type {
@@ -19,6 +26,7 @@ import type {
 } from "./contract.ts";
 import { CreditBook } from "./credits.ts";
 import { countUses, usesSince } from "./key-use.ts";
+import { GateLife } from "./life.ts";
 import { Limits } from "./limits.ts";
 import { migrateGate } from "./tables.ts";
 
@@ -38,6 +46,8 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     signing: () => configOf(this.env).tokenSigningJwk,
     now: () => Date.now(),
   });
+
+  readonly #life = new GateLife(this.ctx.storage);
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -95,6 +105,28 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
   async checkpoint(tenantId: string): Promise<{ readonly checkpoint: Checkpoint | null }> {
     this.#demand(tenantId);
     return { checkpoint: await this.#chain.sign() };
+  }
+
+  async exportPage(tenantId: string, cursor?: ObjectCursor): Promise<ObjectPage | Refusal> {
+    this.#demand(tenantId);
+    return this.#life.exportPage(cursor);
+  }
+
+  async importPage(
+    tenantId: string,
+    transfer: string,
+    rows: readonly ObjectRow[],
+  ): Promise<Acknowledged | Refusal> {
+    const fresh = this.#tenantId === undefined;
+    this.#demand(tenantId);
+    return this.#life.importPage(transfer, rows, fresh);
+  }
+
+  async erase(tenantId: string): Promise<Acknowledged> {
+    this.#demand(tenantId);
+    const erased = await this.#life.erase();
+    this.#tenantId = undefined;
+    return erased;
   }
 
   /** @throws Error  a call for another tenant is a defect of the caller's (T1) */

@@ -4,11 +4,14 @@
  * Queues may lose or expire what they were given, and an alarm can be used up while its object is
  * being reset; the rows are the record (GUARANTEES §3 rows 10 and 19).
  */
+import { deleteExpiredConfirmations } from "../../core/confirmations/store.ts";
 import { deleteExpiredConsoleSessions } from "../../core/console-sessions/store.ts";
 import { dueOutbox } from "../../core/db/outbox.ts";
 import type { PlatformScope } from "../../core/db/scope.ts";
 import { deleteExpiredAnswers } from "../../core/idempotency/store.ts";
+import { deleteExpiredRefreshTokens } from "../../core/refresh/store.ts";
 import { listObjectsByTag } from "../../core/runtime-objects/store.ts";
+import { dropEndedVersions } from "../../core/secrets/store-rotate.ts";
 import { deleteExpiredTickets } from "../../core/tickets/store.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { gateOf } from "../api/gate.ts";
@@ -16,26 +19,44 @@ import { runtimeOf } from "../api/runtime.ts";
 import { servicesOf } from "../edge/services.ts";
 import { logFault } from "./batch.ts";
 import { chainTails } from "./chain.ts";
+import { eraseDeletedAgents } from "./erase-agent.ts";
+import { carryErasures } from "./erasures.ts";
+import { endStalled } from "./import.ts";
+import { lifeJob } from "./life.ts";
+import { sendDueMail } from "./mail.ts";
 import { AT_START } from "./cron.ts";
+import { resealSome } from "./reseal.ts";
 
 /** Messages at once; `sendBatch` takes no more. */
 const BATCH = 100;
 /** Objects knocked at in one minute, at most. */
 const KNOCKS = 500;
+/** Tenants and agents that end, and transfers given up, taken up in one minute. */
+const ENDINGS = 20;
 /** First characters of tags: each minute one of them has its turn, so each object every 32. */
 const TAG_STARTS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: Env): Promise<void> {
-  const { platform } = servicesOf(env);
+  const services = servicesOf(env);
+  const { platform } = services;
+  const life = lifeJob(env);
   const nowMs = Date.now();
   // First what somebody waits for. Each by itself: a fault of one must not keep the others.
   await each([
     () => resendDeployments(platform, env.DEPLOYMENTS, nowMs, cron === AT_START),
+    () => sendDueMail(services),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
     () => chainTails(platform, (tenantId) => gateOf(env, tenantId)),
+    () => carryErasures(life, ENDINGS),
+    () => eraseDeletedAgents(life, nowMs, ENDINGS),
+    () => endStalled(life, ENDINGS),
     () => deleteExpiredConsoleSessions(platform, nowMs),
+    () => deleteExpiredConfirmations(platform, nowMs),
+    () => deleteExpiredRefreshTokens(platform, nowMs),
     () => deleteExpiredAnswers(platform, nowMs),
     () => deleteExpiredTickets(platform, nowMs),
+    () => dropEndedVersions(platform, nowMs),
+    () => resealSome(platform, services.config, nowMs),
   ]);
 }
 

@@ -1,0 +1,46 @@
+import { refuse, type Refusal } from "../../core/problem.ts";
+import type {
+  Acknowledged,
+  ObjectCursor,
+  ObjectPage,
+  ObjectRow,
+} from "../agent-runtime/contract.ts";
+import { Sql } from "../agent-runtime/sql.ts";
+import { exportRows, importRows } from "../agent-runtime/transfer.ts";
+import { migrateGate } from "./tables.ts";
+
+/** What the gate is, and counters that are over in moments. */
+const LEFT_BEHIND = ["meta", "schema", "rate"];
+
+/** A gate's moves and end. */
+export class GateLife {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: Sql;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = new Sql(storage, false);
+  }
+
+  exportPage(cursor: ObjectCursor | undefined): ObjectPage {
+    return exportRows(this.#sql, LEFT_BEHIND, cursor);
+  }
+
+  /** @param fresh  It was nobody's when the call came in. */
+  importPage(transfer: string, rows: readonly ObjectRow[], fresh: boolean): Acknowledged | Refusal {
+    if (fresh) this.#sql.run("INSERT INTO meta VALUES ('arrived', ?)", transfer);
+    const [arrived] = this.#sql.all<{ value: string }>(
+      "SELECT value FROM meta WHERE key = 'arrived'",
+    );
+    return arrived?.value === transfer
+      ? importRows(this.#sql, LEFT_BEHIND, rows)
+      : refuse("conflict", "the tenant's gate is there");
+  }
+
+  async erase(): Promise<Acknowledged> {
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+    migrateGate(this.#storage);
+    return { ok: true };
+  }
+}
