@@ -156,7 +156,19 @@ export async function deleteClient(
   if (row === undefined) await stale(scope, id, revision);
 }
 
-export function oneClient({ tenantId }: TenantScope, id: string): SQL | undefined {
+/** That the client got a token, and for what; the token itself is kept nowhere. */
+export async function recordTokenIssued(
+  scope: TenantScope,
+  id: string,
+  scopes: readonly Scope[],
+  nowMs: number,
+): Promise<void> {
+  const detail = { scope: scopes.join(" ") };
+  const fact = { action: "token.issued", kind: "client", id, detail };
+  await recorded(scope, await auditRow(scope, fact, nowMs));
+}
+
+function oneClient({ tenantId }: TenantScope, id: string): SQL | undefined {
   return and(eq(appClient.tenantId, tenantId), eq(appClient.id, id));
 }
 

@@ -1,13 +1,13 @@
 /** Rules that turn claims into what a person may, checked before they are kept. */
 import { builtIn } from "../../core/access/built-in.ts";
-import { accessFrom } from "../../core/access/effective.ts";
+import { grantsOf } from "../../core/access/effective.ts";
+import { demandGivable } from "../../core/access/store-roles.ts";
 import type { ClaimRule } from "../../core/claim-rules/contract.ts";
 import { type NamedRole, namedRoles } from "../../core/claim-rules/store.ts";
 import type { TenantScope } from "../../core/db/scope.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { heldBy } from "../edge/issuers.ts";
-import { demandHeld } from "./giving.ts";
 
 export type Ruled = {
   readonly mappings?: readonly ClaimRule[] | undefined;
@@ -15,7 +15,7 @@ export type Ruled = {
 };
 
 /**
- * The same rules with each role by the name it is kept under: an id, or a built-in one's slug.
+ * The same rules with each role by its slug, under which roles are kept wherever they are given.
  *
  * @param before  What is kept already; its rules stay where no new ones are given.
  * @throws Problem `invalid` for a role there is not | `forbidden` when all rules together bring more
@@ -31,11 +31,11 @@ export async function settledRules<T extends Ruled>(
   const settled = settledNames(ruled, roles);
   const { mappings = [], default_role } = { ...before, ...settled };
   for (const [at, rule] of mappings.entries()) {
-    demandHeld(principal, accessFrom(heldBy(rule, roles)), `/mappings/${at}`);
+    demandGivable(principal, heldBy(rule, roles).flatMap(grantsOf), `/mappings/${at}`);
   }
   if (default_role) {
     const held = heldBy({ scopes: [], role: default_role }, roles);
-    demandHeld(principal, accessFrom(held), "/default_role");
+    demandGivable(principal, held.flatMap(grantsOf), "/default_role");
   }
   return settled;
 }
@@ -57,7 +57,7 @@ function withKeptRole(rule: ClaimRule, roles: readonly NamedRole[], pointer: str
 /** @throws Problem `invalid` */
 function keptName(name: string, roles: readonly NamedRole[], pointer: string): string {
   const own = roles.find(({ id, slug }) => id === name || slug === name);
-  const kept = own?.id ?? builtIn(name)?.slug;
+  const kept = own?.slug ?? builtIn(name)?.slug;
   if (kept !== undefined) return kept;
   throw new Problem("invalid", "the request does not fit its schema", {
     errors: [{ pointer, detail: "no such role" }],

@@ -1,5 +1,6 @@
 /** /v1/clients — machines that get tokens for a secret. A client never may more than who made it. */
 import type { Context } from "hono";
+import { demandGivable } from "../../core/access/store-roles.ts";
 import { accessOf } from "../edge/access.ts";
 import { clientAccess } from "../../core/clients/access.ts";
 import {
@@ -26,11 +27,11 @@ import {
   rotateSecret,
 } from "../../core/clients/store-secrets.ts";
 import { PageQuery } from "../../core/page.ts";
+import type { Scope } from "../../core/principals/contract.ts";
 import type { AppEnv, WithPrincipal } from "../edge/context.ts";
 import { replays } from "../edge/idempotency.ts";
 import { forgetClient } from "../edge/principal-client.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
-import { demandHeld } from "./giving.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { AtRevision, ById, Id, etag, pageSchema } from "./parameters.ts";
 
@@ -46,7 +47,7 @@ export const clients = newRoutes()
     async (c) => {
       demandWholeTenant(c.get("principal"));
       const wanted = c.req.valid("json");
-      demandHeld(c.get("principal"), { scopes: wanted.scopes }, "/scopes");
+      demandGivable(c.get("principal"), allowing(wanted.scopes), "/scopes");
       const client = await createClient(c.get("scope"), wanted, c.get("nowMs"));
       const location = `/v1/clients/${client.id}`;
       return c.json(client, 201, { ...etag(client.revision), location });
@@ -85,7 +86,7 @@ export const clients = newRoutes()
       const { id } = c.req.valid("param");
       const { "if-match": revision } = c.req.valid("header");
       const patch = c.req.valid("json");
-      demandHeld(c.get("principal"), { scopes: patch.scopes ?? [] }, "/scopes");
+      demandGivable(c.get("principal"), allowing(patch.scopes ?? []), "/scopes");
       const client = await patchClient(c.get("scope"), id, revision, patch, c.get("nowMs"));
       forgetClient(c.get("services"), c.get("scope").tenantId, id);
       return c.json(client, 200, etag(client.revision));
@@ -171,5 +172,10 @@ async function demandClient(c: Context<AppEnv & WithPrincipal>, id: string): Pro
   const { scopes } = await getClient(c.get("scope"), id);
   const arrival = c.get("arrival");
   const assigned = arrival.at === "tenant" ? await accessOf(arrival, "app_client", id) : undefined;
-  demandHeld(principal, clientAccess(scopes, assigned), "/id");
+  const { grants } = clientAccess(scopes, assigned);
+  demandGivable(principal, grants.length === 0 ? allowing(scopes) : grants, "/id");
+}
+
+function allowing(scopes: readonly Scope[]) {
+  return [{ effect: "allow" as const, scopes }];
 }

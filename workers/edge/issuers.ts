@@ -79,9 +79,9 @@ export function heldBy(
 
 /** A role that is neither built in nor there any more holds nothing. */
 function heldRole(name: string, roles: readonly NamedRole[]): readonly Held[] {
-  const own = roles.find(({ id, slug }) => id === name || slug === name);
+  const own = roles.find(({ slug }) => slug === name);
   const statements = own?.statements ?? builtIn(name)?.statements ?? [];
-  return [{ role: own?.id ?? name, assignment: null, statements }];
+  return [{ role: name, assignment: null, statements }];
 }
 
 function allowing(scopes: ClaimRule["scopes"]) {
