@@ -9,18 +9,26 @@ import { environments } from "./api/environments.ts";
 import { erasures, erasuresOfTenants } from "./api/erasures.ts";
 import { invocations } from "./api/invocations.ts";
 import { issuers } from "./api/issuers.ts";
+import { invitations } from "./api/invitations.ts";
 import { keys } from "./api/keys.ts";
 import { leaving } from "./api/leaving.ts";
+import { members } from "./api/members.ts";
+import { myAccount } from "./api/my-account.ts";
 import { providers } from "./api/providers.ts";
+import { sealing } from "./api/sealing.ts";
 import { secrets } from "./api/secrets.ts";
 import { tenant } from "./api/tenant.ts";
 import { tenants } from "./api/tenants.ts";
 import { transfers, transfersOfTenants } from "./api/transfers.ts";
 import { usage } from "./api/usage.ts";
 import { users } from "./api/users.ts";
-import { platformKeys, wellKnown } from "./auth/jwks.ts";
+import { wellKnown } from "./auth/jwks.ts";
 import { metadata } from "./auth/metadata.ts";
+import { login } from "./auth/login.ts";
+import { password } from "./auth/password.ts";
+import { register } from "./auth/register.ts";
 import { session } from "./auth/session.ts";
+import { signUp } from "./auth/sign-up.ts";
 import { token } from "./auth/token.ts";
 import { newApp } from "./edge/app.ts";
 import { chainsChanges } from "./jobs/chain.ts";
@@ -41,9 +49,11 @@ app.platform
   .route("/v1/tenants", transfersOfTenants)
   .route("/v1/tenants", erasuresOfTenants)
   .route("/v1/tenants", tenants)
+  .route("/auth", signUp)
+  .route("/v1/sealing", sealing)
   .route("/v1/transfers", transfers)
   .route("/v1/erasures", erasures)
-  .route("/.well-known", platformKeys)
+  .route("/.well-known", wellKnown)
   .route("/", platformHome)
   .route("/", health)
   .route("/", openapi(describe))
@@ -62,8 +72,10 @@ app.tenant
   .route("/v1/deployments", deployments)
   .route("/v1/environments", environments)
   .route("/v1/invocations", invocations)
+  .route("/v1/invitations", invitations)
   .route("/v1/issuers", issuers)
   .route("/v1/keys", keys)
+  .route("/v1/members", members)
   .route("/v1/providers", providers)
   .route("/v1/secrets", secrets)
   .route("/v1/branding", branding)
@@ -72,7 +84,11 @@ app.tenant
   .route("/v1/tickets", tickets)
   .route("/v1/usage", usage)
   .route("/v1/users", users)
+  .route("/v1/users", myAccount)
   .route("/auth", session)
+  .route("/auth", login)
+  .route("/auth", register)
+  .route("/auth", password)
   .route("/auth", token)
   .route("/.well-known", wellKnown)
   .route("/.well-known", metadata)

@@ -66,7 +66,7 @@ export function oneDataKey({ tenantId }: TenantScope, id: string) {
 }
 
 /** The row of a key that seals from now on, under the name of the change that makes it. */
-function newRow(
+export function newRow(
   { tenantId }: TenantScope,
   { id, kid, wrapped, fingerprint }: ForgedDataKey,
   change: string,

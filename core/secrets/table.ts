@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import {
   index,
   integer,
@@ -50,7 +51,10 @@ export const secretVersion = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),
     uniqueIndex("secret_version_number").on(t.tenantId, t.secretId, t.version),
-    index("secret_version_end").on(t.endsAtMs),
+    // The sweep looks for values whose overlap has ended.
+    index("secret_version_end")
+      .on(t.endsAtMs)
+      .where(sql`sealed is not null`),
   ],
 );
 

@@ -217,7 +217,7 @@ CREATE TABLE "secret_version" (
 --> statement-breakpoint
 CREATE UNIQUE INDEX "secret_version_number" ON "secret_version" ("tenant_id", "secret_id", "version");
 --> statement-breakpoint
-CREATE INDEX "secret_version_end" ON "secret_version" ("ends_at_ms");
+CREATE INDEX "secret_version_end" ON "secret_version" ("ends_at_ms") WHERE sealed is not null;
 --> statement-breakpoint
 CREATE TABLE "secret_reference" (
   "tenant_id" text NOT NULL,

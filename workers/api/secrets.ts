@@ -1,4 +1,8 @@
 /** /v1/secrets — named values that tools and providers are called with. They go in and never out. */
+import { DataKey } from "../../core/data-keys/contract.ts";
+import { dataKeysOf } from "../../core/data-keys/store.ts";
+import { listDataKeys } from "../../core/data-keys/store-rotate.ts";
+import { Problem } from "../../core/problem.ts";
 import { PageQuery } from "../../core/page.ts";
 import {
   CreateSecret,
@@ -26,6 +30,7 @@ import { matching } from "../../core/secrets/verify.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { sealerOf } from "../edge/sealing.ts";
+import { rotateTenantKey } from "../jobs/reseal.ts";
 import { forgetLiveAgentsOf } from "../serve/live-agents.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { AtRevision, ById, etag, pageSchema } from "./parameters.ts";
@@ -52,6 +57,30 @@ export const secrets = newRoutes()
     takes("query", PageQuery),
     answers(200, pageSchema(Secret), "Secrets in the order they were made, without values."),
     async (c) => c.json(await listSecrets(c.get("scope"), c.req.valid("query"), c.get("nowMs"))),
+  )
+  .get(
+    "/data-keys",
+    may("secrets:read", "List what the tenant's secrets are sealed under"),
+    answers(200, pageSchema(DataKey), "The key that seals, then those that only open."),
+    async (c) => {
+      const data = await listDataKeys(c.get("scope"), c.get("nowMs"));
+      return c.json({ data, next_cursor: null });
+    },
+  )
+  .post(
+    "/rotate-data-key",
+    may("secrets:write", "Seal everything under a new data key"),
+    replays(),
+    answers(200, pageSchema(DataKey), "The new key and the old one, with what is left under it."),
+    async (c) => {
+      demandWholeTenant(c.get("principal"));
+      const scope = c.get("scope");
+      const nowMs = c.get("nowMs");
+      const [active] = await dataKeysOf(scope);
+      if (active === undefined) throw new Problem("conflict", "nothing was sealed yet");
+      await rotateTenantKey(c.get("services"), scope, active.id, nowMs);
+      return c.json({ data: await listDataKeys(scope, nowMs), next_cursor: null });
+    },
   )
   .get(
     "/:id",

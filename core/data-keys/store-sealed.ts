@@ -1,0 +1,172 @@
+/**
+ * Every column that holds something sealed for a tenant: what a rotation seals again, and what must
+ * be empty of a key before the key is destroyed. A sealed column that is missing here would be lost
+ * with its key; a test compares this list with what an export takes.
+ */
+import { type SQL, and, asc, count, eq, exists, isNotNull, not, sql } from "drizzle-orm";
+import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
+import type { PlatformScope, TenantScope } from "../db/scope.ts";
+import { runAll } from "../db/statements.ts";
+import { bumpGenerations } from "../deployments/store-generations.ts";
+import { issuer } from "../issuers/table.ts";
+import { provider } from "../providers/table.ts";
+import type { SealPlace } from "../seal/contract.ts";
+import { secretVersion } from "../secrets/table.ts";
+
+type SealedTable = SQLiteTable & { tenantId: SQLiteColumn; id: SQLiteColumn };
+
+type SealedColumn = {
+  /** What its values are sealed for, with the row's id. */
+  readonly kind: string;
+  readonly table: SealedTable;
+  readonly column: SQLiteColumn;
+  /** Put `to` where `from` still stands: whoever wrote in between keeps what they wrote. */
+  readonly put: (scope: TenantScope, id: string, from: string, to: string) => Update;
+};
+
+type Update = Parameters<typeof runAll>[1][number];
+
+export const SEALED: readonly SealedColumn[] = [
+  {
+    kind: "provider",
+    table: provider,
+    column: provider.sealedKey,
+    put: (scope, id, from, to) =>
+      scope.db
+        .update(provider)
+        .set({ sealedKey: to })
+        .where(holding(scope, provider, id, provider.sealedKey, from)),
+  },
+  {
+    kind: "secret",
+    table: secretVersion,
+    column: secretVersion.sealed,
+    put: (scope, id, from, to) =>
+      scope.db
+        .update(secretVersion)
+        .set({ sealed: to })
+        .where(holding(scope, secretVersion, id, secretVersion.sealed, from)),
+  },
+  {
+    kind: "issuer",
+    table: issuer,
+    column: issuer.sealedSecret,
+    put: (scope, id, from, to) =>
+      scope.db
+        .update(issuer)
+        .set({ sealedSecret: to })
+        .where(holding(scope, issuer, id, issuer.sealedSecret, from)),
+  },
+];
+
+/** One sealed value and where it stands. */
+export type SealedValue = { readonly place: SealPlace; readonly blob: string };
+
+/** How blobs under this key begin. */
+export function underDataKey(id: string): string {
+  return `v2.${id}.`;
+}
+
+/** How blobs directly under this master key begin. */
+export function underMasterKey(kid: string): string {
+  return `v1.${kid}.`;
+}
+
+/** Up to `limit` values of the tenant whose blobs begin like this. */
+export async function sealedValues(
+  { db, tenantId }: TenantScope,
+  beginning: string,
+  limit: number,
+): Promise<readonly SealedValue[]> {
+  const found: SealedValue[] = [];
+  for (const { kind, table, column } of SEALED) {
+    const rows = await db
+      .select({ id: sql<string>`${table.id}`, blob: sql<string>`${column}` })
+      .from(table)
+      .where(and(eq(table.tenantId, tenantId), begins(column, beginning)))
+      .orderBy(asc(table.id))
+      .limit(limit - found.length);
+    found.push(...rows.map(({ id, blob }) => ({ place: { tenantId, kind, id }, blob })));
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+/** How many values of the tenant, or of all tenants, have blobs that begin like this. */
+export async function countSealed(
+  scope: TenantScope | PlatformScope,
+  beginning: string,
+): Promise<number> {
+  let sum = 0;
+  for (const { table, column } of SEALED) {
+    const mine = "tenantId" in scope ? eq(table.tenantId, scope.tenantId) : undefined;
+    const [row] = await scope.db
+      .select({ n: count() })
+      .from(table)
+      .where(and(mine, begins(column, beginning)));
+    sum += Number(row?.n ?? 0);
+  }
+  return sum;
+}
+
+/** Tenants that have values directly under this master key, up to `limit`. */
+export async function tenantsUnder(
+  { db }: PlatformScope,
+  kid: string,
+  limit: number,
+): Promise<readonly string[]> {
+  const found = new Set<string>();
+  for (const { table, column } of SEALED) {
+    const rows = await db
+      .selectDistinct({ tenantId: sql<string>`${table.tenantId}` })
+      .from(table)
+      .where(begins(column, underMasterKey(kid)))
+      .limit(limit);
+    for (const { tenantId } of rows) found.add(tenantId);
+  }
+  return [...found].slice(0, limit);
+}
+
+/** Each value under another key, and with it a new generation of all that carries a copy. */
+export async function putSealed(
+  scope: TenantScope,
+  values: readonly (SealedValue & { readonly again: string })[],
+  nowMs: number,
+): Promise<void> {
+  const puts = values.flatMap(({ place, blob, again }) =>
+    SEALED.filter(({ kind }) => kind === place.kind).map(({ put }) =>
+      put(scope, place.id, blob, again),
+    ),
+  );
+  if (puts.length > 0) await runAll(scope.db, [...puts, bumpGenerations(scope, undefined, nowMs)]);
+}
+
+/** A condition: nothing of the tenant's begins like this. */
+export function nothingSealed({ db, tenantId }: TenantScope, beginning: string): SQL | undefined {
+  return and(
+    ...SEALED.map(({ table, column }) =>
+      not(
+        exists(
+          db
+            .select({ id: sql`1` })
+            .from(table)
+            .where(and(eq(table.tenantId, tenantId), begins(column, beginning))),
+        ),
+      ),
+    ),
+  );
+}
+
+function begins(column: SQLiteColumn, beginning: string): SQL | undefined {
+  return and(isNotNull(column), sql`substr(${column}, 1, ${beginning.length}) = ${beginning}`);
+}
+
+function holding(
+  { tenantId }: TenantScope,
+  table: SealedTable,
+  id: string,
+  column: SQLiteColumn,
+  blob: string,
+): SQL | undefined {
+  return and(eq(table.tenantId, tenantId), eq(table.id, id), eq(column, blob));
+}
