@@ -11,6 +11,7 @@ import { Problem } from "../../core/problem.ts";
 import { type Arrival, arrive } from "./arrival.ts";
 import type { AppEnv, EdgeEnv, PlatformEnv } from "./context.ts";
 import { allowOrigin, preflight } from "./cors.ts";
+import { recordRefusal } from "./refusals.ts";
 import { errorResponse } from "./reply.ts";
 import { requestIdOf, traceparentOf } from "./request-id.ts";
 import { type Route, type Routed, routeTable } from "./routes.ts";
@@ -99,7 +100,12 @@ function hosted(app: Routed, host: HostedRoute["host"]): readonly HostedRoute[] 
 
 /** Refusals, defects and misses in the one form. */
 function faced<E extends EdgeEnv>(app: Hono<E>): Hono<E> {
-  app.onError((error, c) => errorResponse(error, c.get("requestId"), c.req.raw));
+  app.onError(async (error, c) => {
+    const { at } = c.get("arrival");
+    // A tenant's route, as just checked, so its context has what those have.
+    if (at === "tenant") await recordRefusal(error, c as unknown as Context<AppEnv>);
+    return errorResponse(error, c.get("requestId"), c.req.raw);
+  });
   app.notFound((c) => {
     const allowed = allowedMethods(app, c.req.path);
     const problem =

@@ -1,0 +1,137 @@
+/**
+ * Every route that changes something, from the route table itself: its owner's successful request
+ * leaves an entry in the trail that names the request, the actor and the resource (F171). A new one
+ * without fails here; so does an exception that is none any more.
+ */
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { app } from "../../workers/app.ts";
+import { type Attempt, CASES, OWN, PLATFORM } from "../fixtures/isolation-cases.ts";
+import { type TestTenant, askPlatform, newCookie, newWorld } from "../fixtures/world.ts";
+
+/** What writes no entry, each with its reason. */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  "POST /auth/token": "hands out what ends by itself and is stored nowhere",
+  "POST /v1/keys/verify": "asks whether a key is good, and changes nothing but its meter",
+};
+
+/** Open routes: they look at the credential themselves, so the request is made here. */
+const SIGNING: Readonly<Record<string, (owner: TestTenant) => Promise<Asked>>> = {
+  "POST /auth/session": async ({ key }) => ({ path: "/auth/session", json: { key }, as: null }),
+  "DELETE /auth/session": async (owner) => ({
+    path: "/auth/session",
+    method: "DELETE",
+    as: null,
+    headers: { cookie: await newCookie(owner), origin: owner.origin },
+  }),
+};
+
+/** What must be done first, so that the case's request changes something. */
+const BEFORE: Readonly<Record<string, (owner: TestTenant, id: string) => Promise<unknown>>> = {
+  "POST /v1/agents/:id/publish": (owner, id) =>
+    owner.json(`/v1/agents/${id}/draft`, 200, {
+      method: "PUT",
+      headers: { "if-match": '"1"' },
+      json: { kind: "llm", instructions: "Not published yet." },
+    }),
+};
+
+type Asked = Attempt & { readonly as?: string | null };
+type Row = {
+  readonly tenant_id: string;
+  readonly actor_kind: string;
+  readonly actor_id: string;
+  readonly resource_kind: string;
+  readonly resource_id: string;
+  readonly result: string;
+  readonly detail: string | null;
+};
+
+const nameOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
+const changing = app
+  .routes()
+  .filter(({ method, path }) => method !== "GET" && !path.startsWith("/a/"));
+const onTenant = changing.filter(({ host }) => host === "tenant").map(nameOf);
+const onPlatform = changing.filter(({ host }) => host === "platform").map(nameOf);
+
+let acme: TestTenant;
+let asked = 0;
+
+beforeAll(async () => {
+  ({ acme } = await newWorld());
+});
+
+async function entriesOf(
+  send: (headers: Readonly<Record<string, string>>) => Promise<Response>,
+): Promise<readonly Row[]> {
+  asked += 1;
+  const requestId = `req_walk_${asked}_of_the_audit`;
+  const answer = await send({ "x-request-id": requestId });
+  const text = await answer.text();
+  expect([answer.status, text]).toSatisfy(([status]: [number]) => status >= 200 && status < 300);
+  const { results } = await env.DB.prepare("SELECT * FROM audit WHERE request_id = ?")
+    .bind(requestId)
+    .all<Row>();
+  return results;
+}
+
+function ask(owner: TestTenant, { path, headers, ...options }: Asked) {
+  return entriesOf((more) => owner.ask(path, { ...options, headers: { ...headers, ...more } }));
+}
+
+/** Names something, and what the path named is among it. */
+function expectNamed(entries: readonly Row[], path: string, ids: readonly string[]): void {
+  expect(entries.length).toBeGreaterThan(0);
+  for (const { resource_kind: kind, resource_id: id } of entries) {
+    expect(kind).toMatch(/^[a-z][a-z_]*$/);
+    expect(id).not.toBe("");
+  }
+  const told = entries.map(({ resource_id: id, detail }) => `${id} ${detail ?? ""}`).join(" ");
+  for (const id of ids) if (path.includes(id)) expect(told).toContain(id);
+}
+
+describe("F171: what changes something leaves an entry", { timeout: 30_000 }, () => {
+  it("every such route has a case or a reason", () => {
+    const cases = [CASES, OWN, SIGNING, EXCEPTIONS].flatMap(Object.keys);
+    expect(onTenant.filter((route) => !cases.includes(route))).toEqual([]);
+    expect(onPlatform.filter((route) => !(route in PLATFORM))).toEqual([]);
+    const routes = new Set([...onTenant, ...onPlatform]);
+    expect(Object.keys(BEFORE).filter((route) => !routes.has(route))).toEqual([]);
+  });
+
+  for (const route of onTenant.filter((name) => !(name in EXCEPTIONS))) {
+    it(`${route}, in its tenant's trail`, async () => {
+      const { [route]: signing } = SIGNING;
+      const { [route]: one } = CASES;
+      const { [route]: own } = OWN;
+      const id = one === undefined ? "" : await one.make(acme);
+      await BEFORE[route]?.(acme, id);
+      const attempt: Asked = signing
+        ? await signing(acme)
+        : (one?.at(id) ?? own?.() ?? { path: "" });
+      const entries = await ask(acme, attempt);
+      expectNamed(entries, attempt.path, id.split("/").filter(Boolean));
+      const mine = entries.filter(({ result }) => result === "done");
+      expect(new Set(mine.map(({ tenant_id: tenant }) => tenant))).toEqual(new Set([acme.id]));
+      const actors = new Set(mine.map(({ actor_id: actor }) => actor));
+      if (signing === undefined && attempt.as === undefined && route in CASES) {
+        expect(actors).toEqual(new Set([acme.keyId]));
+      } else {
+        expect(actors).not.toContain("");
+      }
+    });
+  }
+
+  for (const route of onPlatform) {
+    it(`${route}, in the trail of the tenant it is about`, async () => {
+      const attempt = await PLATFORM[route]?.();
+      const { path, headers, ...options } = attempt ?? { path: "" };
+      const entries = await entriesOf((more) =>
+        askPlatform(path, { ...options, headers: { ...headers, ...more } }),
+      );
+      expectNamed(entries, path, path.match(/ten_[0-9a-z]{26}/g) ?? []);
+      const actors = new Set(entries.map(({ actor_kind: kind }) => kind));
+      expect(actors).toContain("platform");
+    });
+  }
+});
