@@ -1,4 +1,4 @@
-import { type SQL, and, desc, eq, gte, inArray, isNull, lt } from "drizzle-orm";
+import { type SQL, and, desc, eq, gte, inArray, isNull, lt, lte } from "drizzle-orm";
 import type { z } from "zod";
 import { agentIds } from "../agents/live.ts";
 import { rfc3339 } from "../clock.ts";
@@ -58,6 +58,23 @@ export async function listInvocations(
     .orderBy(desc(invocation.id))
     .limit(query.limit + 1);
   return pageOf(rows.map(toSummary), query.limit, (row) => row.id);
+}
+
+/** The agents of a page's invocations, by invocation; for what the listing may show to whom. */
+export async function agentsOfInvocations(
+  { db, tenantId }: TenantScope,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const [first, last] = [ids.at(0), ids.at(-1)];
+  if (first === undefined || last === undefined) return new Map();
+  // A range, not a list: a page is newest first, and a hundred ids would pass D1's bound parameters.
+  const rows = await db
+    .select({ id: invocation.id, agentId: invocation.agentId })
+    .from(invocation)
+    .where(
+      and(eq(invocation.tenantId, tenantId), lte(invocation.id, first), gte(invocation.id, last)),
+    );
+  return new Map(rows.map(({ id, agentId }) => [id, agentId]));
 }
 
 function filters(

@@ -84,8 +84,8 @@ export type Principal = {
    * `scopes` is what it could hold at all, and each resource is decided on (core/access/decide.ts).
    */
   readonly grants?: readonly Grant[];
-  /** The scope the route demanded, for its resource checks; set by `may`, beside `grants` alone. */
-  readonly asked?: Scope;
+  /** What the route demanded and when, for its resource checks; set beside `grants` alone. */
+  readonly asked?: { readonly scope: Scope; readonly atMs: number };
   /** What it may use up (API keys); absent for one without limits of its own. */
   readonly meter?: Meter;
   /** Epoch ms at which the credential ends by itself; absent when only revoking ends it. */

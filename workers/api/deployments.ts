@@ -9,7 +9,8 @@ import { PageQuery } from "../../core/page.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { announceDeployment } from "../jobs/announce.ts";
-import { type Reach, demandCovered, missing, reachAgent } from "./narrowing.ts";
+import { missing } from "../edge/permits.ts";
+import { type Reach, demandCovered, permitted, reachAgent, reachSomewhere } from "./narrowing.ts";
 import { ById, ByIdOrSlug, Id, pageSchema } from "./parameters.ts";
 
 /** /v1/agents/{id}/deployments */
@@ -22,10 +23,8 @@ export const agentDeployments = newRoutes()
     takes("json", CreateDeployment),
     answers(202, Deployment, "Queued; `Location` tells how it goes on."),
     async (c) => {
-      const { id } = await reachAgent(c, c.req.valid("param").id);
       const wanted = c.req.valid("json");
-      const { environment } = wanted;
-      demandCovered(c.get("principal"), { agentId: id, environment }, "agent");
+      const { id } = await reachAgent(c, c.req.valid("param").id, wanted.environment);
       const scope = c.get("scope");
       const { deployment, outboxId } = await createDeployment(scope, id, wanted, c.get("nowMs"));
       const { tenantId } = scope;
@@ -44,8 +43,9 @@ export const agentDeployments = newRoutes()
     takes("query", PageQuery),
     answers(200, pageSchema(DeploymentSummary), "Deployments, newest first."),
     async (c) => {
-      const { id } = await reachAgent(c, c.req.valid("param").id);
-      return c.json(await listDeployments(c.get("scope"), id, c.req.valid("query")));
+      const { id: agentId } = await reachSomewhere(c, c.req.valid("param").id);
+      const page = await listDeployments(c.get("scope"), agentId, c.req.valid("query"));
+      return c.json(await permitted(c, page, ({ environment }) => ({ agentId, environment })));
     },
   )
   .get(
@@ -55,7 +55,7 @@ export const agentDeployments = newRoutes()
     answers(200, Deployment, "The deployment and its transitions."),
     async (c) => {
       const { id, deployment } = c.req.valid("param");
-      const agent = await reachAgent(c, id);
+      const agent = await reachSomewhere(c, id);
       const reached = await reachDeployment(c, deployment);
       if (reached.agent_id !== agent.id) throw missing("deployment");
       return c.json(reached);
@@ -75,6 +75,6 @@ export const deployments = newRoutes().get(
 async function reachDeployment(c: Reach, id: string): Promise<Deployment> {
   const deployment = await getDeployment(c.get("scope"), id);
   const { agent_id: agentId, environment } = deployment;
-  demandCovered(c.get("principal"), { agentId, environment }, "deployment");
+  await demandCovered(c, { agentId, environment }, "deployment");
   return deployment;
 }

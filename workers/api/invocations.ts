@@ -9,17 +9,18 @@ import {
   InvocationSummary,
   Step,
 } from "../../core/invocations/contract.ts";
-import { listInvocations } from "../../core/invocations/store.ts";
-import { wholeNumber } from "../../core/page.ts";
+import { agentsOfInvocations, listInvocations } from "../../core/invocations/store.ts";
+import { type Page, wholeNumber } from "../../core/page.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import type { Text } from "../../durable-objects/agent-runtime/text.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { fingerprintOf, idempotencyKeyOf, replays } from "../edge/idempotency.ts";
+import { looksAtAgents } from "../edge/permits.ts";
 import { traceparentOf } from "../edge/request-id.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { liveAgent } from "../serve/live-agents.ts";
-import { narrowed, withinEnvironment } from "./narrowing.ts";
+import { type Reach, narrowed, permitted } from "./narrowing.ts";
 import { recordAccess, recordAsking } from "./accesses.ts";
 import { ById, pageSchema } from "./parameters.ts";
 import { found, homeOf } from "./runtime.ts";
@@ -45,7 +46,7 @@ export const invocations = newRoutes()
       const { cursor, ...filter } = query;
       const detail = { ...filter, rows: page.data.length, first_page: cursor === undefined };
       await recordAccess(c, { action: "invocation.listed", id: "*", detail });
-      return c.json(withinEnvironment(c.get("principal"), page));
+      return c.json(await seen(c, page));
     },
   )
   .get(
@@ -122,6 +123,19 @@ export const invocations = newRoutes()
       return json(made.body, 202, headers);
     },
   );
+
+/** What of a page the principal may see. The wire names agents by slug, so whose it is is read. */
+async function seen(c: Reach, page: Page<InvocationSummary>): Promise<Page<InvocationSummary>> {
+  const principal = c.get("principal");
+  const ids = page.data.map(({ id }) => id);
+  const agents = looksAtAgents(principal)
+    ? await agentsOfInvocations(c.get("scope"), ids)
+    : undefined;
+  return permitted(c, page, ({ id, environment }) => ({
+    agentId: agents?.get(id) ?? principal.agentId ?? "",
+    environment,
+  }));
+}
 
 /** JSON that the object has written already. */
 function json(body: Text, status = 200, headers: Record<string, string> = {}): Response {

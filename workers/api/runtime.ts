@@ -1,12 +1,13 @@
 import type { TenantScope } from "../../core/db/scope.ts";
 import { objectName } from "../../core/deployments/release.ts";
 import { tagOf } from "../../core/ids.ts";
-import { type Principal, covers } from "../../core/principals/contract.ts";
+import type { Principal } from "../../core/principals/contract.ts";
 import { Problem, type Refusal } from "../../core/problem.ts";
 import { findObjectByTag } from "../../core/runtime-objects/store.ts";
 import { countObjectCall } from "../../durable-objects/counters.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
-import { missing } from "./narrowing.ts";
+import { missing } from "../edge/permits.ts";
+import { demandCovered } from "./narrowing.ts";
 
 /** An agent's object and the owner every call to it carries. */
 export type Home = { readonly runtime: AgentRuntimeRpc; readonly owner: Owner };
@@ -31,15 +32,14 @@ type Reach = {
 /**
  * The object that made an `inv_` id, by the tag in it, in this tenant's own table alone.
  *
- * @throws Problem `not_found`  also when the principal is narrowed to something else.
+ * @throws Problem `not_found`, also for what is not the principal's to know of | `forbidden`
  */
 export async function homeOf(c: Reach, invocationId: string): Promise<Home> {
   const scope = c.get("scope");
   const tag = tagOf("invocation", invocationId);
   const place = tag === undefined ? undefined : await findObjectByTag(scope, tag);
-  if (place === undefined || !covers(c.get("principal"), place.agentId, place.environment)) {
-    throw missing("invocation");
-  }
+  if (place === undefined) throw missing("invocation");
+  await demandCovered(c, place, "invocation");
   const owner = { tenantId: scope.tenantId, ...place };
   return { runtime: runtimeOf(c.env, owner), owner };
 }

@@ -8,7 +8,14 @@ import {
 } from "../../core/usage/contract.ts";
 import { listUsage, usageTotals } from "../../core/usage/store.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
-import { demandEveryEnvironment, narrowed, withinEnvironment } from "./narrowing.ts";
+import { wholeTenant } from "../edge/permits.ts";
+import {
+  demandEveryEnvironment,
+  demandWholeTenant,
+  narrowed,
+  permitted,
+  reachAgent,
+} from "./narrowing.ts";
 import { pageSchema } from "./parameters.ts";
 
 export const usage = newRoutes()
@@ -20,7 +27,11 @@ export const usage = newRoutes()
     async (c) => {
       const query = await narrowed(c, c.req.valid("query"));
       const page = await listUsage(c.get("scope"), query);
-      return c.json(withinEnvironment(c.get("principal"), page));
+      const where = (row: UsageRecordWire) => ({
+        agentId: row.agent_id,
+        environment: row.environment,
+      });
+      return c.json(await permitted(c, page, where));
     },
   )
   .get(
@@ -31,6 +42,9 @@ export const usage = newRoutes()
     async (c) => {
       demandEveryEnvironment(c.get("principal"));
       const query = await narrowed(c, c.req.valid("query"));
+      // A sum tells no rows apart: it is of the whole tenant, or of an agent that may be seen whole.
+      if (query.agent === undefined) demandWholeTenant(c.get("principal"));
+      else if (!wholeTenant(c.get("principal"))) await reachAgent(c, query.agent);
       return c.json({ data: await usageTotals(c.get("scope"), query) });
     },
   );

@@ -1,7 +1,7 @@
 /** GET /a/{agent}/chat — a WebSocket to a session of an agent; frames in core/sessions/frames.ts. */
 import { z } from "zod";
 import { objectName } from "../../core/deployments/release.ts";
-import { holds, type Principal } from "../../core/principals/contract.ts";
+import type { Principal } from "../../core/principals/contract.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { consumeTicket } from "../../core/tickets/store.ts";
 import {
@@ -9,6 +9,8 @@ import {
   type SocketGrant,
 } from "../../durable-objects/agent-runtime/socket-grant.ts";
 import type { Arrival } from "../edge/arrival.ts";
+import { take } from "../edge/key-meter.ts";
+import { asking } from "../edge/permits.ts";
 import { principalOf } from "../edge/principal.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
 import { demandActive } from "../edge/suspension.ts";
@@ -82,10 +84,17 @@ async function speaker(arrival: Arrival, ticket: string | undefined): Promise<Pr
     throw new Problem("unauthenticated", "present a ticket, an API key or a token");
   }
   refuseForeignPages(arrival);
-  if (!holds(principal, "agents:invoke")) {
-    throw new Problem("forbidden", "the scope agents:invoke is needed");
-  }
-  return principal;
+  const asked = asker(arrival, principal);
+  // A socket by itself costs no credits: its turns do (chat-meter.ts).
+  await take(arrival, asked, { credits: 0, once: false });
+  return asked;
+}
+
+/** @throws Problem `forbidden` */
+function asker({ nowMs }: Arrival, principal: Principal): Principal {
+  const asked = asking(principal, "agents:invoke", nowMs);
+  if (asked instanceof Problem) throw asked;
+  return asked;
 }
 
 /**
@@ -99,7 +108,7 @@ async function ticketHolder(arrival: Arrival, ticket: string): Promise<Principal
   if (bound === undefined) throw invalidTicket();
   demandActive(arrival);
   const { principal, agentId, environment } = bound;
-  return { ...principal, agentId, environment };
+  return asker(arrival, { ...principal, agentId, environment });
 }
 
 function invalidTicket(): Problem {

@@ -45,10 +45,11 @@ export const invoke = newRoutes().post(
     const principal = c.get("principal");
     const arrival = c.get("arrival");
     const { environment } = c.req.valid("query");
-    const found = liveAgent({ arrival, principal, agent: c.req.valid("param").agent, environment });
+    const body = c.req.valid("json");
+    const wanted = { agent: c.req.valid("param").agent, environment, body };
+    const found = liveAgent({ arrival, principal, ...wanted });
     const agent = found instanceof Promise ? await found : found;
     const wish = preferenceOf(c.req.header("prefer"), c.req.header("accept"));
-    const body = c.req.valid("json");
     const call = callOf({ arrival, principal, agent, body, deltas: wish.kind !== "wait" });
     const runtime = runtimeOf(c.env, call.owner);
     if (wish.kind === "stream") return streamed(Problem.unwrap(await runtime.stream(call)));

@@ -1,11 +1,12 @@
 import { getAgent } from "../../core/agents/store.ts";
 import type { LiveAgent } from "../../core/deployments/contract.ts";
 import { findLiveAgent } from "../../core/deployments/store.ts";
-import { covers, type Principal } from "../../core/principals/contract.ts";
+import type { Principal } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
-import { missing } from "../api/narrowing.ts";
+import { placeOf } from "../api/narrowing.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { ReadCache, type Found } from "../edge/cache.ts";
+import { missing, permits, refusalOf } from "../edge/permits.ts";
 import type { Services } from "../edge/services.ts";
 
 const AGENTS_KEPT = 10_000;
@@ -19,12 +20,15 @@ export type Wanted = {
   /** Id or slug. */
   readonly agent: string;
   readonly environment: string;
+  /** The body of the invocation, where there is one: statements may look at it. */
+  readonly body?: unknown;
 };
 
 /**
  * The agent that is live under this name; a promise only when the store must be asked.
  *
- * @throws Problem `not_found`  for one that is not there, not live, or not the principal's to know
+ * @throws Problem `not_found` for one that is not there, not live, or not the principal's to know |
+ *         `forbidden` for one that it may know of
  */
 export function liveAgent(wanted: Wanted): LiveAgent | Promise<LiveAgent> {
   const found = lookUp(wanted);
@@ -86,19 +90,17 @@ function keysOf(tenantId: string): string {
 }
 
 /** That an agent is there and not live is for those alone who may know of it. */
-async function concealed(
-  error: unknown,
-  { arrival, principal, ...wanted }: Wanted,
-): Promise<never> {
+async function concealed(error: unknown, wanted: Wanted): Promise<never> {
+  const { arrival, principal, environment } = wanted;
   if (arrival.at !== "tenant") throw error;
   if (!(error instanceof Problem) || error.code !== "not_deployed") throw error;
-  const { id } = await getAgent(arrival.residence.scope, wanted.agent);
-  throw covers(principal, id, wanted.environment) ? error : missing("agent");
+  const agent = await getAgent(arrival.residence.scope, wanted.agent);
+  const place = { ...placeOf(agent), environment };
+  throw permits(principal, place, wanted.body) ? error : refusalOf(principal, place, "agent");
 }
 
-function permitted(agent: LiveAgent | undefined, { principal }: Wanted): LiveAgent {
-  if (agent === undefined || !covers(principal, agent.agentId, agent.environment)) {
-    throw missing("agent");
-  }
-  return agent;
+function permitted(agent: LiveAgent | undefined, { principal, body }: Wanted): LiveAgent {
+  if (agent === undefined) throw missing("agent");
+  if (permits(principal, agent, body)) return agent;
+  throw refusalOf(principal, agent, "agent");
 }

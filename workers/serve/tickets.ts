@@ -1,7 +1,7 @@
 /** /v1/tickets — a browser's way to open a WebSocket: single use, half a minute, one agent. */
 import { CreateTicket, IssuedTicket } from "../../core/tickets/contract.ts";
 import { createTicket } from "../../core/tickets/store.ts";
-import { demandCovered, reachAgent } from "../api/narrowing.ts";
+import { reachAgent } from "../api/narrowing.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 
@@ -14,8 +14,7 @@ export const tickets = newRoutes().post(
   async (c) => {
     const { agent, environment } = c.req.valid("json");
     const principal = c.get("principal");
-    const { id: agentId } = await reachAgent(c, agent);
-    demandCovered(principal, { agentId, environment }, "agent");
+    const { id: agentId } = await reachAgent(c, agent, environment);
     const binding = { agentId, environment, principal };
     return c.json(await createTicket(c.get("scope"), binding, c.get("nowMs")), 201);
   },
