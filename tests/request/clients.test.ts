@@ -90,7 +90,8 @@ describe("app clients", () => {
     const asked = await Promise.all(
       Array.from({ length: 6 }, () => acme.ask(path, { method: "POST" })),
     );
-    expect(asked.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409, 409, 409]);
+    expect(asked.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(asked.filter(({ status }) => status === 409)).toHaveLength(5);
     const second = await asked.find(({ status }) => status === 201)?.json<Secret>();
     expect(await works(id, secret)).toBe(200);
     expect(await works(id, String(second?.secret))).toBe(200);

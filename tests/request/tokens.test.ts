@@ -56,7 +56,7 @@ describe("F24: client credentials", () => {
   });
 
   it("the halves of Basic are form-encoded, and a client_id beside it must agree", async () => {
-    const percent = [...client.id].map((c) => `%${c.charCodeAt(0).toString(16)}`).join("");
+    const percent = client.id.replaceAll(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`);
     const encoded = { authorization: `Basic ${btoa(`${percent}:${client.secret}`)}` };
     expect((await asked(CLIENT_GRANT, encoded))[0]).toBe(200);
     expect((await asked({ ...CLIENT_GRANT, client_id: client.id }, mine()))[0]).toBe(200);

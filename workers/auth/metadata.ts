@@ -29,8 +29,8 @@ export const metadata = newRoutes().get(
       revocation_endpoint: `${issuer}/auth/revoke`,
       scopes_supported: [...TENANT_SCOPES],
       response_types_supported: [],
-      grant_types_supported: ["client_credentials"],
-      token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+      grant_types_supported: ["client_credentials", "refresh_token", "password"],
+      token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
       revocation_endpoint_auth_methods_supported: ["none"],
       service_documentation: `${issuer}/docs`,
     };

@@ -7,14 +7,12 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { clientAccess } from "../../core/clients/access.ts";
 import { recordTokenIssued } from "../../core/clients/store.ts";
-import { actingAs } from "../../core/db/scope.ts";
 import { type Scope, TENANT_SCOPES } from "../../core/principals/contract.ts";
 import { endFamilyOf } from "../../core/refresh/store.ts";
 import { issueToken } from "../../core/tokens/signer.ts";
 import { gateOf } from "../api/gate.ts";
 import { accessOf } from "../edge/access.ts";
 import { addressOf } from "../edge/actor.ts";
-import type { TenantArrival } from "../edge/arrival.ts";
 import type { AppEnv } from "../edge/context.ts";
 import { answers, newRoutes, open } from "../edge/routes.ts";
 import { demandActive } from "../edge/suspension.ts";
@@ -22,6 +20,7 @@ import { presentedClient, provenClient } from "./client-credentials.ts";
 import { passwordGrant, refreshGrant } from "./grants-user.ts";
 import { OAuthError, oauthRefusal } from "./oauth-error.ts";
 import { type Form, readForm } from "./oauth-form.ts";
+import { scopeOf, tenantArrival } from "./sign-in.ts";
 import { TokenAnswer } from "./token-answer.ts";
 
 const OAuthRefusal = z.object({ error: z.string(), error_description: z.string() });
@@ -72,8 +71,7 @@ export const token = newRoutes()
         if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(presented)) {
           throw new OAuthError("unsupported_token_type", "an access token ends by itself");
         }
-        const { scope } = actingFor(c, "system", "system");
-        await endFamilyOf(scope, presented, c.get("nowMs"));
+        await endFamilyOf(scopeOf(c, "system", "system"), presented, c.get("nowMs"));
         return c.body(null, 200, { ...NO_STORE });
       }),
   );
@@ -82,7 +80,7 @@ const NO_STORE = { "cache-control": "no-store", pragma: "no-cache" };
 
 /** The form of a request that may be looked at. @throws OAuthError | Problem */
 async function begun(c: Context<AppEnv>): Promise<Form> {
-  const arrival = arrivalOf(c);
+  const arrival = tenantArrival(c);
   demandActive(arrival);
   const address = addressOf(arrival.request);
   if (address !== null) await admit(c, `token/address/${address}`, ADDRESS_LIMIT);
@@ -99,12 +97,11 @@ async function clientGrant(c: Context<AppEnv>, form: Form): Promise<TokenAnswer>
   demandThisHost(form, c.get("origin"));
   const { scopes: held } = clientAccess(
     client.scopes,
-    await accessOf(arrivalOf(c), "app_client", client.id),
+    await accessOf(tenantArrival(c), "app_client", client.id),
   );
   const scopes = narrowedTo(held, form.get("scope"));
   const answer = await minted(c, client, scopes);
-  const { scope } = actingFor(c, "app_client", client.id);
-  await recordTokenIssued(scope, client.id, scopes, nowMs);
+  await recordTokenIssued(scopeOf(c, "app_client", client.id), client.id, scopes, nowMs);
   return answer;
 }
 
@@ -165,16 +162,4 @@ async function asOAuth(act: () => Promise<Response>): Promise<Response> {
   } catch (error) {
     return oauthRefusal(error);
   }
-}
-
-function arrivalOf(c: Context<AppEnv>): TenantArrival {
-  const arrival = c.get("arrival");
-  if (arrival.at !== "tenant") throw new Error("a tenant's route, away from a tenant");
-  return arrival;
-}
-
-function actingFor(c: Context<AppEnv>, kind: "app_client" | "system", id: string) {
-  const { request, requestId } = c.get("arrival");
-  const by = { kind, id, address: addressOf(request), requestId };
-  return { scope: actingAs(c.get("scope"), by) };
 }
