@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import type { V4MiniflareOptions } from "miniflare";
+import { loopbackDatabase } from "../core/db/neon-driver.ts";
 import type { Bundle } from "./build.ts";
 import type { Vars } from "./settings.ts";
 
@@ -34,8 +35,10 @@ export function localWorkers(options: {
   readonly port: number;
   readonly vars: Vars;
   readonly egressAllow: readonly string[];
+  /** Where the platform's own mail goes, if inside: the wall alone lets it through. */
+  readonly mailAllow: readonly string[];
 }): { readonly workers: Workers; readonly database: boolean } {
-  const { bundle, port, vars, egressAllow } = options;
+  const { bundle, port, vars, egressAllow, mailAllow } = options;
   const { assets, ...built }: BuiltOptions = JSON.parse(
     readFileSync(join(bundle.worker, "options.json"), "utf8"),
   );
@@ -57,12 +60,20 @@ export function localWorkers(options: {
     unsafeDirectSockets: [{ host: "127.0.0.1", port }],
     stripCfConnectingIp: false,
   };
-  const egress = egressWorker(built.compatibilityDate, egressAllow);
+  // The store of a local Postgres is the Worker's own to reach; the rule before the wall keeps
+  // tenants from it.
+  const store = storeOf(vars["DATABASE_URL"]);
+  const egress = egressWorker(built.compatibilityDate, [...egressAllow, ...store]);
   const files = assetsWorker(built.compatibilityDate, bundle.assets, assets?.assetConfig);
   return {
     workers: binding === undefined ? [main, egress] : [main, egress, files],
     database: DATABASE in Object(built["d1Databases"]),
   };
+}
+
+function storeOf(databaseUrl: string | undefined): readonly string[] {
+  const pair = databaseUrl === undefined ? undefined : loopbackDatabase(databaseUrl);
+  return pair === undefined ? [] : [pair];
 }
 
 const MODULE_TYPES: Readonly<Record<string, "ESModule" | "CompiledWasm" | "Text" | "Data">> = {

@@ -20,7 +20,10 @@ export type TestPostgres = {
 export async function openPglite(): Promise<TestPostgres> {
   const pg = new PGlite();
   // The driver's fetch is a setting of the whole process: one database at a time.
-  neonConfig.fetchFunction = (_url: string, init: { readonly body: string }) => answer(pg, init);
+  neonConfig.fetchFunction = async (_url: string, init: { readonly body: string }) => {
+    const { status, body } = await answerSql(pg, init.body);
+    return Response.json(body, { status });
+  };
   const transact = neonTransaction("postgres://owner:none@db.test/berth");
   await migrateNeon(transact, neonMigrations());
   return { pg, transact, platform: neonPlatform(transact, APP_ROLE) };
@@ -29,8 +32,11 @@ export async function openPglite(): Promise<TestPostgres> {
 type Sent = { readonly query: string; readonly params: unknown[] };
 
 /** `POST /sql` with a batch: one transaction, every value as text (`Neon-Raw-Text-Output`). */
-async function answer(pg: PGlite, init: { readonly body: string }): Promise<Response> {
-  const { queries } = JSON.parse(init.body) as { queries: Sent[] };
+export async function answerSql(
+  pg: PGlite,
+  sent: string,
+): Promise<{ readonly status: number; readonly body: unknown }> {
+  const { queries } = JSON.parse(sent) as { queries: Sent[] };
   try {
     const results = await pg.transaction(async (tx) => {
       const done = [];
@@ -43,10 +49,10 @@ async function answer(pg: PGlite, init: { readonly body: string }): Promise<Resp
       }
       return done;
     });
-    return Response.json({ results });
+    return { status: 200, body: { results } };
   } catch (error) {
     const { message, code } = error as { message: string; code?: string };
-    return Response.json({ message, code }, { status: 400 });
+    return { status: 400, body: { message, code } };
   }
 }
 
