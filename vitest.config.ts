@@ -33,6 +33,7 @@ export default defineConfig({
                 TEST_MIGRATIONS: await readD1Migrations("migrations/d1"),
                 TEST_MODEL_PORT: inject<number>("modelPort"),
                 TEST_HTTP_PORT: inject<number>("httpPort"),
+                TEST_MAIL_PORT: inject<number>("mailPort"),
               },
             },
           })),

@@ -7,6 +7,7 @@
  *     is empty at start, so that first call sends all that is owed again.
  * L4  Requests go straight to workerd; this process is not in their way.
  */
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -19,6 +20,7 @@ import { build, ROOT } from "./build.ts";
 import type { Bundle } from "./build.ts";
 import { DATABASE, localWorkers, WORKER } from "./local-workers.ts";
 import { hasCode } from "./lock.ts";
+import { type MailCatcher, startMailCatcher } from "./mail-catcher.ts";
 import { isStamped, migrate, putStamp } from "./migrate.ts";
 import { keptKeys } from "./settings.ts";
 import type { Vars } from "./settings.ts";
@@ -70,15 +72,27 @@ export async function startLocal(options: LocalOptions = {}): Promise<Local> {
   holdState(stateDir);
   // Miniflare ends the process itself on a signal: only `exit` is sure to be heard.
   process.once("exit", () => releaseState(stateDir));
-  const vars = { ...keptKeys(stateDir), ...given };
+  const mail = config.mail === undefined ? await catchMail(stateDir, log) : undefined;
+  const vars = { ...keptKeys(stateDir), ...mail?.vars, ...given };
   try {
     const { inspectorPort } = options;
-    return await start({ port, stateDir, vars, config, bundle, log, inspectorPort });
+    return await start({ port, stateDir, vars, config, bundle, log, inspectorPort, mail });
   } catch (error) {
+    await mail?.catcher.close();
     releaseState(stateDir);
     if (hasCode(error, "ERR_ADDRESS_IN_USE")) throw new PortTaken(port);
     throw error;
   }
+}
+
+type CaughtMail = { readonly catcher: MailCatcher; readonly vars: Vars };
+
+/** Nobody gave a mail API: one of our own, in this process, which writes files. */
+async function catchMail(stateDir: string, log: (line: string) => void): Promise<CaughtMail> {
+  const key = randomBytes(24).toString("base64url");
+  const catcher = await startMailCatcher({ dir: join(stateDir, "mail"), key, log });
+  const vars = { MAIL_API_URL: catcher.url, MAIL_API_KEY: key, MAIL_FROM: "berth@localhost" };
+  return { catcher, vars };
 }
 
 export class PortTaken extends Error {
@@ -96,11 +110,15 @@ async function start(server: {
   readonly bundle: Bundle;
   readonly log: (line: string) => void;
   readonly inspectorPort: number | undefined;
+  readonly mail: CaughtMail | undefined;
 }): Promise<Local> {
-  const { port, stateDir, vars, config, bundle, log, inspectorPort } = server;
+  const { port, stateDir, vars, config, bundle, log, inspectorPort, mail } = server;
   const pidFile = join(stateDir, "workerd.pid");
   const { egressAllow } = config;
-  const { workers, database } = localWorkers({ bundle, port, vars, egressAllow });
+  // The wall lets the mail through; the rule that tenants' calls meet knows nothing of it.
+  const mailAt = config.mail?.url ?? mail?.catcher.url;
+  const walled = { egressAllow, mailAllow: mailAt === undefined ? [] : insidePairs(mailAt) };
+  const { workers, database } = localWorkers({ bundle, port, vars, ...walled });
   superviseWorkerd();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -128,7 +146,13 @@ async function start(server: {
     await miniflare.dispose();
     throw error;
   }
-  return running(miniflare, { port, stateDir, vars, log, pidFile });
+  return running(miniflare, { port, stateDir, vars, log, pidFile, mail });
+}
+
+/** `host:port` of an address that may be inside; what https names is public. */
+function insidePairs(address: string): readonly string[] {
+  const { hostname, port, protocol } = new URL(address);
+  return protocol === "http:" ? [`${hostname}:${port || "80"}`] : [];
 }
 
 function running(
@@ -139,6 +163,7 @@ function running(
     readonly vars: Vars;
     readonly log: (line: string) => void;
     readonly pidFile: string;
+    readonly mail: CaughtMail | undefined;
   },
 ): Local {
   const workerdPid = Number(readFileSync(server.pidFile, "utf8"));
@@ -156,7 +181,10 @@ function running(
   const timer = setInterval(() => beat(), CRON_MS);
   const stop = (): Promise<void> => {
     clearInterval(timer);
-    stopped ??= miniflare.dispose().finally(() => releaseState(server.stateDir));
+    stopped ??= miniflare
+      .dispose()
+      .then(() => server.mail?.catcher.close())
+      .finally(() => releaseState(server.stateDir));
     return stopped;
   };
   const kill = (): Promise<void> => {

@@ -33,6 +33,6 @@ async function start(): Promise<void> {
 
 /** What a person at the terminal should see of the server's own words. */
 function report(line: string): void {
-  if (/^(Building|migrated:)/.test(line)) say(line);
+  if (/^(Building|migrated:|mail:)/.test(line)) say(line);
   else if (/^(warn|error):/.test(line)) process.stderr.write(`${line}\n`);
 }

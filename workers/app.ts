@@ -7,6 +7,7 @@ import { agentDeployments, deployments } from "./api/deployments.ts";
 import { drafts } from "./api/drafts.ts";
 import { environments } from "./api/environments.ts";
 import { erasures, erasuresOfTenants } from "./api/erasures.ts";
+import { hostnames } from "./api/hostnames.ts";
 import { invocations } from "./api/invocations.ts";
 import { issuers } from "./api/issuers.ts";
 import { invitations } from "./api/invitations.ts";
@@ -79,6 +80,7 @@ app.tenant
   .route("/v1/providers", providers)
   .route("/v1/secrets", secrets)
   .route("/v1/branding", branding)
+  .route("/v1/hostnames", hostnames)
   .route("/v1/tenant", tenant)
   .route("/v1/tenant", leaving)
   .route("/v1/tickets", tickets)

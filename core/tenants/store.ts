@@ -2,9 +2,11 @@ import { type SQL, and, asc, eq, gt, inArray } from "drizzle-orm";
 import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
+import { confirmationWhere, newConfirmation } from "../confirmations/store.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { actingAs, tenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
+import { slugUnburied } from "../erasure/store.ts";
 import { FIRST_ENVIRONMENTS } from "../environments/contract.ts";
 import { environment } from "../environments/table.ts";
 import { newId } from "../ids.ts";
@@ -36,6 +38,10 @@ import { tenant } from "./table.ts";
  * One batch. The slug is claimed by its unique index; all other rows are written only where the
  * tenant's own new row is found, so of two racing claims the loser writes nothing.
  *
+ * The administrator is owed a mail: with a link to a first password, or, for who signed up with
+ * one, to prove the mailbox.
+ *
+ * @param signUp  Absent: the operator provisions.
  * @throws Problem `already_exists` when the slug is taken | `invalid` for a tier there is not.
  */
 export async function provisionTenant(
@@ -43,7 +49,8 @@ export async function provisionTenant(
   input: ProvisionTenant,
   nowMs: number,
   by: Actor = THE_PLATFORM,
-): Promise<ProvisionedTenant> {
+  signUp?: SignUp,
+): Promise<ProvisionedTenant & { readonly mailId: string }> {
   const { db } = platform;
   const row = newRow(platform, input, nowMs);
   const of = { tenantId: row.id, createdAtMs: nowMs };
@@ -53,20 +60,30 @@ export async function provisionTenant(
     nowMs,
   );
   const claimed = eq(tenant.id, row.id);
-  const acting = actingAs(tenantScope(platform, row.id), by);
+  const acting = actingAs(
+    tenantScope(platform, row.id),
+    signUp === undefined ? by : { ...by, kind: "user", id: admin.id },
+  );
+  const purpose = signUp === undefined ? "welcome" : "verification";
+  const asked = { purpose, email: admin.email, userId: admin.id } as const;
+  const confirmed = newConfirmation(row.id, asked, nowMs);
+  const person = signUp && { passwordHash: signUp.passwordHash, signedUpAtMs: nowMs };
   const fact = { action: "tenant.provisioned", kind: "tenant", id: row.id, after: toTenant(row) };
   const entry = await auditRow(acting, { ...fact, detail: { key: forged.row.id } }, nowMs);
   const [[made]] = await db.batch([
-    db.insert(tenant).values(row).onConflictDoNothing().returning(),
-    insertWhere(db, user, { ...of, ...admin }, tenant, claimed),
+    insertWhere(db, tenant, row, null, slugUnburied(platform, row.slug, nowMs))
+      .onConflictDoNothing()
+      .returning(),
+    insertWhere(db, user, { ...of, ...admin, ...person, revision: 1 }, tenant, claimed),
     insertWhere(
       db,
       member,
-      { ...of, id: newId("member", nowMs), userId: admin.id, role: "admin" },
+      { ...of, id: newId("member", nowMs), userId: admin.id, role: "admin", revision: 1 },
       tenant,
       claimed,
     ),
     insertWhere(db, key, forged.row, tenant, claimed),
+    ...confirmationWhere(db, confirmed, tenant, claimed),
     insertWhere(db, project, firstProject(row.id, nowMs), tenant, claimed),
     ...FIRST_ENVIRONMENTS.map((slug) =>
       insertWhere(db, environment, { ...of, slug }, tenant, claimed),
@@ -78,8 +95,11 @@ export async function provisionTenant(
       errors: [{ pointer: "/slug", detail: "taken" }],
     });
   }
-  return { tenant: toTenant(made), admin, key: forged.issued };
+  return { tenant: toTenant(made), admin, key: forged.issued, mailId: confirmed.mail.id };
 }
+
+/** Somebody makes a tenant of their own. */
+export type SignUp = { readonly passwordHash: string };
 
 const THE_PLATFORM: Actor = { kind: "platform", id: "platform", address: null, requestId: null };
 

@@ -1,5 +1,5 @@
 import { type SQL, and, eq, isNull, sql } from "drizzle-orm";
-import { auditRow, recordedIfChanged } from "../audit/store-record.ts";
+import { auditRow, recorded, recordedIfChanged } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { usedBy, usedUp, withoutLinksOf } from "../confirmations/store.ts";
 import { withoutSessionsOf } from "../console-sessions/store.ts";
@@ -166,6 +166,16 @@ export async function endSessions(scope: TenantScope, id: string, nowMs: number)
     withoutSessionsOf(scope, id),
     withoutFamiliesOf(scope, id, nowMs),
   ]);
+}
+
+/** Somebody tried to sign in as the user, and was refused. */
+export async function recordRefusedSignIn(
+  scope: TenantScope,
+  id: string,
+  nowMs: number,
+): Promise<void> {
+  const fact = { action: "session.begun", kind: "user", id, result: "refused" } as const;
+  await scope.db.batch([recorded(scope, await auditRow(scope, fact, nowMs))]);
 }
 
 /** The same password, hashed at today's cost, unless it was changed meanwhile. */

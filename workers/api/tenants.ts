@@ -24,6 +24,7 @@ import type { PlatformEnv, WithPrincipal } from "../edge/context.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newPlatformRoutes, takes } from "../edge/routes.ts";
 import { forgetTenant } from "../edge/tenant.ts";
+import { sendOwedMail } from "../jobs/mail.ts";
 import { AtRevision, ById, etag, pageSchema } from "./parameters.ts";
 
 export const tenants = newPlatformRoutes()
@@ -36,7 +37,10 @@ export const tenants = newPlatformRoutes()
     async (c) => {
       const by = actorOf(c.get("principal"), c.get("arrival"));
       const wanted = c.req.valid("json");
-      const made = await provisionTenant(c.get("platform"), wanted, c.get("nowMs"), by);
+      const provisioned = await provisionTenant(c.get("platform"), wanted, c.get("nowMs"), by);
+      const { mailId, ...made } = provisioned;
+      const { keep, services } = c.get("arrival");
+      keep(sendOwedMail(services, mailId));
       const location = `/v1/tenants/${made.tenant.id}`;
       return c.json(made, 201, { ...etag(made.tenant.revision), location });
     },

@@ -1,14 +1,19 @@
-/** /v1/users/me — who the credential is and what it may do. */
+/** /v1/users/me — who the credential is and what it may do. What is a user's own: my-account.ts. */
 import { z } from "zod";
+import type { TenantScope } from "../../core/db/scope.ts";
+import { isId } from "../../core/ids.ts";
 import { type Principal, SCOPES } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
-import type { Tenant } from "../../core/tenants/contract.ts";
+import { type Tenant, TenantStatus } from "../../core/tenants/contract.ts";
+import { Profile } from "../../core/users/contract.ts";
+import { getProfile } from "../../core/users/store.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { principalOf } from "../edge/principal.ts";
 import { answers, newRoutes, open } from "../edge/routes.ts";
+import { etag } from "./parameters.ts";
 
 export const Me = z.object({
-  tenant: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
+  tenant: z.object({ id: z.string(), slug: z.string(), name: z.string(), status: TenantStatus }),
   principal: z.object({
     kind: z.enum(["key", "user", "app_client", "platform"]),
     id: z.string(),
@@ -16,6 +21,8 @@ export const Me = z.object({
     agent_id: z.string().nullable(),
     environment: z.string().nullable(),
   }),
+  /** The user itself; null for every other principal. */
+  user: Profile.nullable(),
 });
 export type Me = z.infer<typeof Me>;
 
@@ -23,7 +30,10 @@ export const users = newRoutes().get(
   "/me",
   open("Who am I, with any credential"),
   answers(200, Me, "The principal and its tenant."),
-  async (c) => c.json(me(c.get("tenant"), await demandPrincipal(c.get("arrival")))),
+  async (c) => {
+    const me = await meOf(c, await demandPrincipal(c.get("arrival")));
+    return c.json(me, 200, me.user === null ? {} : etag(me.user.revision));
+  },
 );
 
 /** Whoever it is, whatever it may do. @throws Problem `unauthenticated` and those of `principalOf` */
@@ -33,9 +43,15 @@ export async function demandPrincipal(arrival: Arrival): Promise<Principal> {
   throw new Problem("unauthenticated", "present an API key or a token");
 }
 
-export function me({ id, slug, name }: Tenant, principal: Principal): Me {
+/** As much of a request's context as this needs. */
+type Told = { get(key: "tenant"): Tenant; get(key: "scope"): TenantScope };
+
+/** What a principal is told of itself. */
+export async function meOf(c: Told, principal: Principal): Promise<Me> {
+  const { id, slug, name, status } = c.get("tenant");
+  const ours = principal.kind === "user" && isId("user", principal.id);
   return {
-    tenant: { id, slug, name },
+    tenant: { id, slug, name, status },
     principal: {
       kind: principal.kind,
       id: principal.id,
@@ -43,5 +59,6 @@ export function me({ id, slug, name }: Tenant, principal: Principal): Me {
       agent_id: principal.agentId ?? null,
       environment: principal.environment ?? null,
     },
+    user: ours ? await getProfile(c.get("scope"), principal.id) : null,
   };
 }

@@ -25,6 +25,7 @@ import { endStalled } from "./import.ts";
 import { lifeJob } from "./life.ts";
 import { sendDueMail } from "./mail.ts";
 import { AT_START } from "./cron.ts";
+import { checkDueHostnames } from "./hostnames.ts";
 import { resealSome } from "./reseal.ts";
 
 /** Messages at once; `sendBatch` takes no more. */
@@ -46,6 +47,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
     () => resendDeployments(platform, env.DEPLOYMENTS, nowMs, cron === AT_START),
     () => sendDueMail(services),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
+    () => checkDueHostnames(services, nowMs),
     () => chainTails(platform, (tenantId) => gateOf(env, tenantId)),
     () => carryErasures(life, ENDINGS),
     () => eraseDeletedAgents(life, nowMs, ENDINGS),
