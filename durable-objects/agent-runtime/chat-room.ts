@@ -2,6 +2,7 @@ import { newId } from "../../core/ids.ts";
 import { PROBLEMS, type ProblemData } from "../../core/problem.ts";
 import { CLOSE, refusedFrame, seqOf } from "../../core/sessions/frames.ts";
 import { fits } from "./chat-frame.ts";
+import { metered } from "./chat-meter.ts";
 import { receive, sessionFor, type ChatDeps } from "./chat.ts";
 import type { Owner } from "./contract.ts";
 import { Inbox } from "./inbox.ts";
@@ -16,7 +17,7 @@ import { ended, Standings } from "./standing.ts";
 /** What a close is said to be that had no frame. @source RFC 6455 §7.4.1 */
 const NO_CLOSE_FRAME = 1006;
 
-type RoomDeps = Omit<ChatDeps, "pump" | "held">;
+type RoomDeps = Omit<ChatDeps, "pump" | "held" | "metered">;
 
 /** The sockets of one object: opened here, woken here, closed here. */
 export class ChatRoom {
@@ -37,6 +38,7 @@ export class ChatRoom {
       ...deps,
       pump: (socket) => pumps.pump(socket),
       held: (socket, work) => pumps.held(socket, work),
+      metered: (turn, accept) => metered(env, turn, accept),
     };
     deps.kernel.feed.listen((invocationId) => this.#changed(invocationId));
     // What was stored when the last incarnation ended may not have been sent.
@@ -58,6 +60,7 @@ export class ChatRoom {
       place: session.place,
       checkedAtMs: standing.atMs,
       generation: Math.max(generation, standing.generation),
+      meter: standing.meter,
     });
   }
 
@@ -130,7 +133,7 @@ export class ChatRoom {
       return false;
     }
     const generation = Math.max(attachmentOf(socket).generation, standing.generation);
-    attach(socket, { checkedAtMs: standing.atMs, generation });
+    attach(socket, { checkedAtMs: standing.atMs, generation, meter: standing.meter });
     return true;
   }
 }

@@ -2,6 +2,7 @@ import { isId, newId } from "../../core/ids.ts";
 import { refuse, type ProblemData, type Refusal } from "../../core/problem.ts";
 import { refusedFrame, seqOf, type ClientFrame, type Place } from "../../core/sessions/frames.ts";
 import { parseFrame } from "./chat-frame.ts";
+import type { Accepted, Turn } from "./chat-meter.ts";
 import type { Call, Owner } from "./contract.ts";
 import type { Kernel } from "./kernel.ts";
 import { insertSession, openSession } from "./open-session.ts";
@@ -12,8 +13,10 @@ import type { SocketGrant } from "./socket-grant.ts";
 /** What a chat needs of the object it lives in. */
 export type ChatDeps = {
   readonly kernel: Kernel;
-  accept(call: Call): Promise<{ ok: true; id: string; replayed: boolean } | Refusal>;
+  accept(call: Call): Promise<Accepted>;
   cancel(owner: Owner, invocationId: string): Promise<{ ok: true } | Refusal>;
+  /** Have a turn counted against the limits of the socket's key (chat-meter.ts). */
+  metered(turn: Turn, accept: () => Promise<Accepted>): Promise<Accepted>;
   pump(socket: WebSocket): void;
   /** No event goes out while `work` lasts. */
   held<T>(socket: WebSocket, work: () => Promise<T>): Promise<T>;
@@ -80,11 +83,13 @@ async function say(
   message: Extract<ClientFrame, { type: "message" }>,
   nowMs: number,
 ): Promise<void> {
-  const { grant, sessionId, generation } = attachmentOf(socket);
+  const { grant, sessionId, generation, meter } = attachmentOf(socket);
   const { kernel } = deps;
   const input = JSON.stringify(message.text);
   const requestId = newId("request", nowMs);
-  const accepted = await deps.accept({
+  // No Idempotency-Key of a request holds a space: the two never meet.
+  const key = message.id === undefined ? undefined : `${sessionId} ${message.id}`;
+  const call = {
     owner: grant.owner,
     generation,
     principal: speakerOf(kernel, sessionId),
@@ -93,9 +98,10 @@ async function say(
     sessionId,
     requestId,
     deltas: true,
-    // No Idempotency-Key of a request holds a space: the two never meet.
-    ...(message.id === undefined ? {} : { idempotencyKey: `${sessionId} ${message.id}` }),
-  });
+    ...(key === undefined ? {} : { idempotencyKey: key }),
+  };
+  const turn = { tenantId: grant.owner.tenantId, meter: meter ?? null, charge: key };
+  const accepted = await deps.metered(turn, () => deps.accept(call));
   const id = message.id ?? null;
   if (!accepted.ok) {
     refuseFrame(socket, id, named(accepted.problem), requestId);

@@ -6,6 +6,7 @@
  * S3  A socket whose credential was last checked longer ago than the cache time is checked again
  *     before anything is received or sent (DECISIONS 24).
  */
+import type { Meter } from "../../core/limits/contract.ts";
 import { seqOf, type Place, type ServerFrame } from "../../core/sessions/frames.ts";
 import { readEvents } from "./events.ts";
 import type { Naming } from "./invocations.ts";
@@ -27,6 +28,11 @@ export type Attachment = {
   readonly checkedAtMs: number;
   /** What was live when it was checked: the next turn runs that. */
   readonly generation: number;
+  /**
+   * Limits of its key as they were then, some four hundred characters at most; absent in what code
+   * before there were any has attached.
+   */
+  readonly meter?: Meter | null;
 };
 
 /** Rows of the log that are sent at once. */

@@ -2,12 +2,14 @@ import { findConsoleSession } from "../../core/console-sessions/store.ts";
 import type { ConsoleSession } from "../../core/console-sessions/contract.ts";
 import { tenantScope, type PlatformScope } from "../../core/db/scope.ts";
 import { findLiveAgent } from "../../core/deployments/store.ts";
-import { findKey, type KeyRow } from "../../core/keys/store.ts";
+import { findKey } from "../../core/keys/store.ts";
+import type { Meter } from "../../core/limits/contract.ts";
 import { findMembership, type Membership } from "../../core/members/store.ts";
 import { Problem, type ProblemCode, type ProblemData } from "../../core/problem.ts";
 import { CLOSE } from "../../core/sessions/frames.ts";
 import { getTenant } from "../../core/tenants/store.ts";
 import type { Owner } from "./contract.ts";
+import { faultOfKey } from "./standing-key.ts";
 
 /** What a socket's being open rests on. */
 export type Grant = {
@@ -28,6 +30,8 @@ export type Standing =
       readonly generation: number;
       /** When the reads that say so began. */
       readonly atMs: number;
+      /** What each turn is counted against; null for a credential without limits of its own. */
+      readonly meter: Meter | null;
     }
   | { readonly ok: false; readonly close: number; readonly problem: ProblemData };
 
@@ -97,13 +101,15 @@ async function look(
     }
     const userId = session?.userId ?? grant.userId ?? null;
     const member = userId === null ? null : await findMembership(scope, userId);
+    const lapsed = key === null ? undefined : await faultOfKey(scope, key, owner, agent, nowMs);
     return (
-      (key === null ? undefined : faultOfKey(key, owner, nowMs)) ??
+      (lapsed && refused(CLOSE.credential, lapsed.code, lapsed.detail)) ??
       (session === null ? undefined : faultOfSession(session, owner, nowMs)) ??
       (member === null ? undefined : faultOfMember(member, session)) ?? {
         ok: true,
         generation: agent.generation,
         atMs: nowMs,
+        meter: key?.meter ?? null,
       }
     );
   } catch (error) {
@@ -122,15 +128,6 @@ async function orMissing<T>(read: Promise<T>): Promise<T | undefined> {
     if (error instanceof Problem) return undefined;
     throw error;
   }
-}
-
-function faultOfKey(key: KeyRow | undefined, owner: Owner, nowMs: number): Standing | undefined {
-  if (key?.tenantId !== owner.tenantId) return over("invalid_token", "no such key");
-  if (key.revokedAtMs !== null) return over("key_revoked", "this key was revoked");
-  if (key.expiresAtMs !== null && key.expiresAtMs <= nowMs) {
-    return over("token_expired", "this key has expired");
-  }
-  return undefined;
 }
 
 function faultOfSession(

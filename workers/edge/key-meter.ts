@@ -8,7 +8,8 @@
  *     nothing is left.
  */
 import type { Context } from "hono";
-import type { Credits, Meter } from "../../core/limits/contract.ts";
+import type { Meter } from "../../core/limits/contract.ts";
+import { exhausted, quotasOf } from "../../core/limits/quotas.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem, type Quota } from "../../core/problem.ts";
 import type { Spending, Spent, SpendRefusal } from "../../durable-objects/tenant-gate/contract.ts";
@@ -81,7 +82,7 @@ async function taken(
   const answer = await spend(arrival, principal.tenantId ?? "", spending);
   if (!answer.ok) {
     countUse(arrival, principal, answer.reason === "rate" ? "RATE_LIMITED" : "USAGE_EXCEEDED");
-    throw refusalOf(meter, answer, arrival.nowMs);
+    throw exhausted(meter, answer, arrival.nowMs);
   }
   countUse(arrival, principal, "VALID");
   return { arrival, meter, credits, charge, quotas: quotasOf(meter, answer, arrival.nowMs) };
@@ -125,44 +126,4 @@ async function giveBack(
   await arrival.services
     .gate(tenantId)
     .giveBack(tenantId, { ...returned, ...(charge === undefined ? {} : { charge }) });
-}
-
-function refusalOf(meter: Meter, refusal: SpendRefusal, nowMs: number): Problem {
-  const { reason, retryAfterMs, credits } = refusal;
-  const options = {
-    quotas: quotasOf(meter, refusal, nowMs),
-    ...(retryAfterMs === null ? {} : { retryAfterMs }),
-  };
-  if (reason === "rate") return new Problem("rate_limited", "the key's limit is reached", options);
-  const left = `the key has ${credits?.remaining ?? 0} credits left`;
-  const refills = credits?.refillsAtMs ?? null;
-  const when =
-    refills === null ? "no refill is set" : `refilled ${new Date(refills).toISOString()}`;
-  return new Problem("budget_exceeded", `${left}; ${when}`, options);
-}
-
-function quotasOf(
-  { rates, credits }: Meter,
-  spent: Pick<Spent, "rates" | "credits">,
-  nowMs: number,
-): readonly Quota[] {
-  const quotas: Quota[] = rates.flatMap(({ limit, periodMs }, index) => {
-    const remaining = spent.rates[index];
-    if (remaining === undefined) return [];
-    const resetMs = Math.ceil(((limit - remaining) * periodMs) / limit);
-    return [{ name: `key-${periodMs / 1000}s`, limit, periodMs, remaining, resetMs }];
-  });
-  return credits === null || spent.credits === null
-    ? quotas
-    : [...quotas, creditQuota(credits, spent.credits, nowMs)];
-}
-
-function creditQuota(
-  { units, refill }: NonNullable<Meter["credits"]>,
-  { remaining, refillsAtMs }: Credits,
-  nowMs: number,
-): Quota {
-  const resetMs = refillsAtMs === null ? null : Math.max(0, refillsAtMs - nowMs);
-  const limit = refill === null ? units : refill.amount;
-  return { name: "credits", limit, periodMs: refill?.intervalMs ?? null, remaining, resetMs };
 }

@@ -8,6 +8,7 @@ import {
   lapseOf,
   misplaced,
 } from "../../core/keys/judge.ts";
+import { boundTo, principalOfRow } from "../../core/keys/principal.ts";
 import { type KeyRow, findKey } from "../../core/keys/store.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
@@ -52,7 +53,7 @@ export function principalOfKey(
   if (row.tenantId !== arrival.residence.tenant.id) throw invalidToken(); // P1
   const fault = lapseOf(row, arrival.nowMs) ?? misplaced(row, () => whence(arrival, origin));
   if (fault !== undefined) throw refused(arrival, row, fault);
-  if (row.ownerId === null) return asPrincipal(row);
+  if (row.ownerId === null) return principalOfRow(row);
   const owned = (principal: Principal | undefined): Principal => {
     if (principal === undefined) throw refused(arrival, row, OWNERLESS);
     return principal;
@@ -66,13 +67,8 @@ export function principalOfKey(
  * now; undefined when its owner is no member any more.
  */
 export function boundedPrincipal(row: KeyRow, arrival: TenantArrival): Found<Principal> {
-  if (row.ownerId === null) return asPrincipal(row);
-  const bound = (access: Access | undefined): Principal | undefined =>
-    access && {
-      ...asPrincipal(row),
-      scopes: row.scopes.filter((scope) => access.scopes.includes(scope)),
-      grants: access.grants,
-    };
+  if (row.ownerId === null) return principalOfRow(row);
+  const bound = (access: Access | undefined) => access && boundTo(row, access);
   const access = accessOf(arrival, "user", row.ownerId);
   return access instanceof Promise ? access.then(bound) : bound(access);
 }
@@ -87,18 +83,4 @@ function refused({ services, nowMs, keep }: TenantArrival, row: KeyRow, fault: K
   const key = { tenantId: row.tenantId, keyId: row.id };
   services.keyUses.count(key, keyCodeOf(fault.code), nowMs, keep);
   return new Problem(fault.code, fault.detail);
-}
-
-function asPrincipal(row: KeyRow): Principal {
-  return {
-    kind: "key",
-    id: row.id,
-    tenantId: row.tenantId,
-    scopes: row.scopes,
-    ...(row.projectId === null ? {} : { projectId: row.projectId }),
-    ...(row.agentId === null ? {} : { agentId: row.agentId }),
-    ...(row.environment === null ? {} : { environment: row.environment }),
-    ...(row.meter === undefined ? {} : { meter: row.meter }),
-    ...(row.expiresAtMs === null ? {} : { endsAtMs: row.expiresAtMs }),
-  };
 }
