@@ -38,6 +38,102 @@ describe("migrations", () => {
   );
 });
 
+/**
+ * A value every column of its kind takes, also one that holds JSON; another for another row, so
+ * that no two rows are the same.
+ */
+const cell = (type: string, row: number) => (type === "text" ? `"row ${row}"` : row);
+const ROWS = [1, 2];
+
+describe("migrations of what a release has shipped", () => {
+  it("F159: keep every row of a D1 that had data in it", () => {
+    const [first = "", ...later] = d1Migrations();
+    expect(later.length).toBeGreaterThan(0);
+    const db = new DatabaseSync(":memory:");
+    db.exec(first);
+    const shipped = columnsOf(db);
+    for (const [table, columns] of shipped) {
+      const names = columns.map(({ name }) => `"${name}"`).join(", ");
+      const marks = columns.map(() => "?").join(", ");
+      const insert = db.prepare(`insert into "${table}" (${names}) values (${marks})`);
+      for (const row of ROWS) insert.run(...columns.map(({ type }) => cell(type, row)));
+    }
+    const before = rowsOf(db);
+    for (const text of later) db.exec(text);
+    const after = rowsOf(db);
+    expect(before.size).toBeGreaterThan(10);
+    for (const [table, rows] of before) {
+      expect([table, after.get(table)]).toEqual([
+        table,
+        rows.map((row) => expect.objectContaining({ ...row })),
+      ]);
+    }
+    // What came since is empty there, or a column that was not: null.
+    const known = new Set(shipped.keys());
+    for (const [table, rows] of after)
+      if (!known.has(table)) expect([table, rows]).toEqual([table, []]);
+  });
+
+  it(
+    "F159: keep every row of a Postgres that had data in it, behind its policies",
+    async () => {
+      const pg = new PGlite();
+      const [first, ...later] = neonMigrations();
+      for (const text of first?.statements ?? []) await pg.exec(text);
+      const { rows: shipped } = await pg.query<{ name: string; columns: readonly string[] }>(
+        `select table_name as name, array_agg(column_name || ' ' || data_type) as columns
+         from information_schema.columns where table_schema = 'public' group by table_name`,
+      );
+      expect(shipped.length).toBeGreaterThan(10);
+      for (const { name, columns } of shipped) {
+        const parts = columns.map((column) => column.split(" "));
+        const names = parts.map(([column = ""]) => `"${column}"`).join(", ");
+        for (const row of ROWS) {
+          const marks = parts.map((_, index) => `$${index + 1}`).join(", ");
+          const values = parts.map(([, type = ""]) => cell(type, row));
+          await pg.query(`insert into "${name}" (${names}) values (${marks})`, values);
+        }
+      }
+      const read = async ({ name }: { name: string }) =>
+        (await pg.query<object>(`select * from "${name}" order by 1, 2`)).rows;
+      const before = await Promise.all(shipped.map(read));
+      for (const { statements } of later) for (const text of statements) await pg.exec(text);
+      for (const [index, table] of shipped.entries()) {
+        const kept = before[index]?.map((row) => expect.objectContaining(row));
+        expect([table.name, await read(table)]).toEqual([table.name, kept]);
+      }
+      const open = await pg.query(
+        `select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
+         and not (relrowsecurity and relforcerowsecurity)`,
+      );
+      expect(open.rows).toEqual([]);
+      await pg.close();
+    },
+    STARTS_POSTGRES_MS,
+  );
+});
+
+function columnsOf(db: DatabaseSync) {
+  const rows = db
+    .prepare(
+      `select t.name as "table", c.name, lower(c.type) as type
+       from pragma_table_list t, pragma_table_info(t.name) c
+       where t.schema = 'main' and t.name not like 'sqlite\\_%' escape '\\' order by c.cid`,
+    )
+    .all()
+    .map(({ table, name, type }) => ({
+      table: String(table),
+      name: String(name),
+      type: String(type),
+    }));
+  return Map.groupBy(rows, ({ table }) => table);
+}
+
+function rowsOf(db: DatabaseSync) {
+  const read = (table: string) => db.prepare(`select * from "${table}" order by 1, 2`).all();
+  return new Map([...columnsOf(db).keys()].map((table) => [table, read(table)] as const));
+}
+
 function d1Migrations(): readonly string[] {
   const folder = `${import.meta.dirname}/../../migrations/d1`;
   return readdirSync(folder)

@@ -61,8 +61,8 @@ export async function createDeployment(
   const { db, tenantId } = scope;
   const id = newId("deployment", nowMs);
   const outboxId = newId("event", nowMs);
-  const fact = { action: "deployment.created", kind: "deployment", id, detail: input };
-  const entry = await auditRow(scope, fact, nowMs);
+  const fact = { action: "deployment.created", kind: "deployment", id };
+  const entry = await auditRow(scope, { ...fact, detail: { agent: agentId, ...input } }, nowMs);
   const change = entry.id;
   const asked = and(oneAgent(scope, agentId), eq(agent.lastChangeId, change));
   const owner = db.select({ id: agent.id }).from(agent).where(asked);
