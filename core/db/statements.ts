@@ -24,7 +24,8 @@ export function excluded(column: SQLiteColumn): SQL {
 }
 
 /**
- * `INSERT … SELECT`: one row of values and of columns of `from`, for each row that `where` finds.
+ * `INSERT … SELECT`: one row of values and of columns of `from`, for each row that `where` finds;
+ * `from` null: once, if `where` is true.
  *
  * The way a batch does not half-apply on D1 (DECISIONS 26): a guarded statement that missed leaves
  * nothing for `where` to find, so what depends on it is not written either.
@@ -33,7 +34,7 @@ export function insertWhere<T extends SQLiteTable>(
   db: Db,
   table: T,
   row: SQLiteInsertValue<T>,
-  from: SQLiteTable,
+  from: SQLiteTable | null,
   where: SQL | undefined,
 ) {
   const values: Record<string, unknown> = row;
@@ -42,10 +43,11 @@ export function insertWhere<T extends SQLiteTable>(
     if (value === null) return sql`null`;
     return isSql(value) ? sql`${value}` : sql`${sql.param(value, column)}`;
   });
+  const source = from === null ? sql`` : sql` from ${from}`;
   const condition = where ?? sql`1 = 1`;
   return db
     .insert(table)
-    .select(sql`select ${sql.join(cells, sql`, `)} from ${from} where ${condition}`);
+    .select(sql`select ${sql.join(cells, sql`, `)}${source} where ${condition}`);
 }
 
 /** A batch of any number of statements; none is no round trip. */

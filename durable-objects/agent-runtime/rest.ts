@@ -72,6 +72,7 @@ export class Rest {
     const { sql, releases } = this.#kernel;
     if (release !== undefined) {
       releases.put(release);
+      releases.live(release.generation);
       sql.run(
         `UPDATE invocation SET generation = ?, version = ? WHERE completed_ms IS NULL
          AND generation NOT IN (SELECT generation FROM release)`,

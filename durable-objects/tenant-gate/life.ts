@@ -12,7 +12,7 @@ import { migrateGate } from "./tables.ts";
 /** What the gate is, and counters that are over in moments. */
 const LEFT_BEHIND = ["meta", "schema", "rate"];
 
-/** A gate's moves and end. */
+/** A gate's moves and end. Erased is for good, but for an import that an operator asks for. */
 export class GateLife {
   readonly #storage: DurableObjectStorage;
   readonly #sql: Sql;
@@ -28,7 +28,10 @@ export class GateLife {
 
   /** @param fresh  It was nobody's when the call came in. */
   importPage(transfer: string, rows: readonly ObjectRow[], fresh: boolean): Acknowledged | Refusal {
-    if (fresh) this.#sql.run("INSERT INTO meta VALUES ('arrived', ?)", transfer);
+    if (fresh) {
+      this.#sql.run("DELETE FROM meta WHERE key = 'erased'");
+      this.#sql.run("INSERT INTO meta VALUES ('arrived', ?)", transfer);
+    }
     const [arrived] = this.#sql.all<{ value: string }>(
       "SELECT value FROM meta WHERE key = 'arrived'",
     );
@@ -37,10 +40,16 @@ export class GateLife {
       : refuse("conflict", "the tenant's gate is there");
   }
 
+  /** A tombstone stays: what is told late, of a key's use say, makes no gate of it again. */
   async erase(): Promise<Acknowledged> {
     await this.#storage.deleteAlarm();
     await this.#storage.deleteAll();
     migrateGate(this.#storage);
+    this.#sql.run("INSERT INTO meta VALUES ('erased', ?)", String(Date.now()));
     return { ok: true };
+  }
+
+  get erased(): boolean {
+    return this.#sql.one("SELECT 1 FROM meta WHERE key = 'erased'") !== undefined;
   }
 }

@@ -118,12 +118,13 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     rows: readonly ObjectRow[],
   ): Promise<Acknowledged | Refusal> {
     const fresh = this.#tenantId === undefined;
+    const answer = this.#life.importPage(transfer, rows, fresh); // an erased gate begins anew
     this.#demand(tenantId);
-    return this.#life.importPage(transfer, rows, fresh);
+    return answer;
   }
 
   async erase(tenantId: string): Promise<Acknowledged> {
-    this.#demand(tenantId);
+    if (!this.#life.erased) this.#demand(tenantId);
     const erased = await this.#life.erase();
     this.#tenantId = undefined;
     return erased;
@@ -136,6 +137,7 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
 
   #is(tenantId: string): boolean {
     if (this.#tenantId === undefined) {
+      if (this.#life.erased) return false;
       this.ctx.storage.sql.exec("INSERT INTO meta VALUES ('tenant', ?)", tenantId);
       this.#tenantId = tenantId;
     }

@@ -75,7 +75,7 @@ export async function settleObjects(job: TransferJob, tenantId: string): Promise
     Problem.unwrap(await job.runtimeOf(owner).rest(owner));
     await settleLedger(job, scope, owner);
   }
-  await job.gateOf(tenantId).checkpoint(tenantId); // chains the trail's tail, and signs it
+  await job.gateOf(tenantId).chain(tenantId);
 }
 
 /** Take over what an object owes the ledger, until it owes nothing. */

@@ -22,7 +22,7 @@ export type TransferJob = {
   >;
   readonly gateOf: (
     tenantId: string,
-  ) => Pick<TenantGateRpc, "chain" | "checkpoint" | "exportPage" | "importPage" | "erase">;
+  ) => Pick<TenantGateRpc, "chain" | "exportPage" | "importPage" | "erase">;
   readonly now: () => number;
 };
 

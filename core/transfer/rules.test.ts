@@ -1,0 +1,21 @@
+import { getTableName } from "drizzle-orm";
+import { getTableConfig } from "drizzle-orm/sqlite-core";
+import { expect, it } from "vitest";
+import { TABLES } from "../../migrations/tables.ts";
+import { RULES } from "./rules.ts";
+
+it("F15: a rule says of every table what an export takes, and no rule is of none", () => {
+  expect(Object.keys(RULES).toSorted()).toEqual(TABLES.map(getTableName).toSorted());
+});
+
+it("F15: every column that holds something sealed says what it is sealed for", () => {
+  const held = TABLES.flatMap((table) =>
+    getTableConfig(table)
+      .columns.filter(({ name }) => name.includes("sealed") || name === "wrapped")
+      .map(({ name }) => `${getTableName(table)}.${name}`),
+  );
+  const ruled = Object.entries(RULES).flatMap(([table, rule]) =>
+    rule.take === "exported" ? Object.keys(rule.sealed ?? {}).map((it) => `${table}.${it}`) : [],
+  );
+  expect(held.filter((column) => !ruled.includes(column))).toEqual(["data_key.wrapped"]);
+});
