@@ -1,4 +1,5 @@
 /** Every route of both hosts, in the order a reader looks for them. */
+import { access } from "./api/access.ts";
 import { agents } from "./api/agents.ts";
 import { audit } from "./api/audit.ts";
 import { clients } from "./api/clients.ts";
@@ -15,7 +16,9 @@ import { keys } from "./api/keys.ts";
 import { leaving } from "./api/leaving.ts";
 import { members } from "./api/members.ts";
 import { myAccount } from "./api/my-account.ts";
+import { projects } from "./api/projects.ts";
 import { providers } from "./api/providers.ts";
+import { assignments, permissions, roles } from "./api/roles.ts";
 import { sealing } from "./api/sealing.ts";
 import { secrets } from "./api/secrets.ts";
 import { tenant } from "./api/tenant.ts";
@@ -64,9 +67,14 @@ app.platform
 app.tenant.use("/v1/*", chainsChanges()).use("/auth/*", chainsChanges());
 
 app.tenant
+  .route("/v1/access", access)
+  .route("/v1/admin/roles", roles)
+  .route("/v1/admin/permissions", permissions)
+  .route("/v1/admin/assignments", assignments)
   .route("/v1/agents", agents)
   .route("/v1/agents", drafts)
   .route("/v1/agents", agentDeployments)
+  .route("/v1/assignments", assignments)
   .route("/v1/audit", audit)
   .route("/v1/clients", clients)
   .route("/v1/admin/clients", clients)
@@ -77,7 +85,9 @@ app.tenant
   .route("/v1/issuers", issuers)
   .route("/v1/keys", keys)
   .route("/v1/members", members)
+  .route("/v1/projects", projects)
   .route("/v1/providers", providers)
+  .route("/v1/roles", roles)
   .route("/v1/secrets", secrets)
   .route("/v1/branding", branding)
   .route("/v1/hostnames", hostnames)

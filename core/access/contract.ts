@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Tag } from "../agents/contract.ts";
 import { IdOrSlug, Name, Description, Slug } from "../names.ts";
 import { PageQuery } from "../page.ts";
-import { type Scope, SCOPES } from "../principals/contract.ts";
+import { type Scope, SCOPES, TENANT_SCOPES } from "../principals/contract.ts";
 import type { Grant, Plain } from "../principals/grants.ts";
 import { canonicalScope } from "./scopes.ts";
 import { knownZone } from "./time-window.ts";
@@ -175,3 +175,83 @@ export type AssignmentListQuery = z.infer<typeof AssignmentListQuery>;
 /** A scope in words. */
 export const Permission = z.object({ scope: z.enum(SCOPES), description: z.string() });
 export type Permission = z.infer<typeof Permission>;
+
+const Scopes = z.enum(SCOPES);
+
+/** A statement as it stands for a principal, with what its assignment adds to its conditions. */
+const Standing = z.object({
+  effect: z.enum(["allow", "deny"]),
+  role: z.string(),
+  /** Place among the role's statements. */
+  statement: z.number().int(),
+  /** Null when the role is the membership's own. */
+  assignment_id: z.string().nullable(),
+  when: z.record(z.string(), z.unknown()).nullable(),
+});
+
+/** Answer of `GET /v1/access/explain`. */
+export const Explanation = z.object({
+  principal: z.object({ kind: z.string(), id: z.string() }),
+  scope: Scopes,
+  /** What is known of the resource; what is not there is not known. */
+  resource: z.object({
+    tenant_id: z.string(),
+    project_id: z.string().optional(),
+    environment: z.string().optional(),
+    agent_id: z.string().optional(),
+    tags: z.array(z.string()).optional(),
+    owner_id: z.string().nullable().optional(),
+  }),
+  at: z.string(),
+  allowed: z.boolean(),
+  reason: z.enum(["allowed", "denied", "scope", "narrowed", "nothing_allows"]),
+  /** The statement that decided; null when none did. */
+  by: Standing.nullable(),
+  /** Every statement that speaks of the scope, and which conditions kept it from being met. */
+  statements: z.array(
+    Standing.extend({
+      outcome: z.enum(["met", "unmet", "unknown"]),
+      because: z.array(z.string()),
+    }),
+  ),
+});
+export type Explanation = z.infer<typeof Explanation>;
+
+/** A body to try a decision on, as JSON in the query. */
+const Arguments = z
+  .string()
+  .max(8000)
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.issues.push({ code: "custom", message: "expected JSON", input: text });
+      return z.NEVER;
+    }
+  });
+
+export const ExplainQuery = z
+  .strictObject({
+    scope: StatementScope.pipe(z.enum(TENANT_SCOPES)),
+    /** Somebody else: a user's, an app client's or a key's id. */
+    principal: z.string().min(1).max(80).optional(),
+    agent: IdOrSlug.optional(),
+    environment: Slug.optional(),
+    /** Of an agent that is not there yet. */
+    project: IdOrSlug.optional(),
+    owner: z.union([z.literal("self"), Id]).optional(),
+    /** With commas between; empty for none. */
+    tags: z
+      .string()
+      .max(1300)
+      .transform((text) => (text === "" ? [] : text.split(",")))
+      .pipe(z.array(Tag).max(20))
+      .optional(),
+    arguments: Arguments.optional(),
+    at: z.iso.datetime({ offset: true }).optional(),
+  })
+  .refine(({ agent, project, owner, tags }) => !agent || !(project ?? owner ?? tags), {
+    path: ["agent"],
+    error: "an agent has its own project, owner and tags",
+  });
+export type ExplainQuery = z.infer<typeof ExplainQuery>;
