@@ -7,6 +7,7 @@
  * in the state folder.
  */
 import { z } from "zod";
+import type { CloudflareZone } from "./hostnames/cloudflare.ts";
 import { DEFAULT_TIERS, Tiers } from "./tiers/contract.ts";
 
 /** A sealing key; the first configured one seals, all of them open. */
@@ -37,6 +38,10 @@ export type SharedConfig = {
   /** Providers every tenant's agents may name; a tenant's own of the same slug goes first. */
   readonly modelProviders: readonly ModelProvider[];
   readonly tiers: Tiers;
+  /** Asked for the DNS records of tenants' own hostnames. */
+  readonly dnsResolverUrl: string;
+  /** The zone that custom hostnames are made in; undefined where an own front serves them. */
+  readonly cloudflare: CloudflareZone | undefined;
   readonly tokenIssuers: readonly TokenIssuer[];
   /** Undefined: mail is kept until it has expired, and nobody is written to. */
   readonly mail: MailConfig | undefined;
@@ -203,6 +208,10 @@ const Bytes = z
   .string()
   .regex(/^[1-9][0-9]{0,12}$/)
   .transform(Number);
+const WebUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ""));
+const CLOUDFLARE_API_URL = "https://api.cloudflare.com/client/v4";
+const ZoneId = z.string().regex(/^[0-9a-f]{32}$/);
+const ApiToken = z.string().regex(/^[\x21-\x7e]{20,200}$/);
 const DatabaseUrl = z.url({ protocol: /^postgres(ql)?$/ });
 
 function parseShared(read: Reader): SharedConfig {
@@ -225,6 +234,9 @@ function parseShared(read: Reader): SharedConfig {
     importMaxBytes: read.text("IMPORT_MAX_BYTES", Bytes, false) ?? 1_073_741_824,
     benchCounters: read.text("BENCH_COUNTERS", z.literal("1"), false) === "1",
     modelProviders: read.json("MODEL_PROVIDERS", ModelProviders, false) ?? [],
+    dnsResolverUrl:
+      read.text("DNS_RESOLVER_URL", WebUrl, false) ?? "https://cloudflare-dns.com/dns-query",
+    cloudflare: parseCloudflare(read),
     tiers: read.json("TIERS", Tiers, false) ?? DEFAULT_TIERS,
     tokenIssuers: read.json("TOKEN_ISSUERS", TokenIssuers, false) ?? [],
     mail: parseMail(read, production),
@@ -251,14 +263,31 @@ function refuseLocalOnly(read: Reader, shared: SharedConfig): void {
 function parseMail(read: Reader, production: boolean): MailConfig | undefined {
   const protocol = production ? /^https$/ : /^https?$/;
   const url = read.text("MAIL_API_URL", z.url({ protocol }).max(2000), false);
-  const key = read.text("MAIL_API_KEY", z.string().regex(/^[\x21-\x7e]{1,512}$/), url !== undefined);
+  const key = read.text(
+    "MAIL_API_KEY",
+    z.string().regex(/^[\x21-\x7e]{1,512}$/),
+    url !== undefined,
+  );
   const from = read.text("MAIL_FROM", MailFrom, url !== undefined);
   if (url === undefined || key === undefined || from === undefined) return undefined;
   return { url, key, from };
 }
 
 /** `berth@example.com`, or `Berth <berth@example.com>`; nothing that could begin another header. */
-const MailFrom = z.string().max(320).regex(/^[^\p{Cc}<>]*<?[^\s@<>]+@[^\s@<>]+>?$/u);
+const MailFrom = z
+  .string()
+  .max(320)
+  .regex(/^[^\p{Cc}<>]*<?[^\s@<>]+@[^\s@<>]+>?$/u);
+
+/** All of it or none: a zone without its token serves nobody. */
+function parseCloudflare(read: Reader): CloudflareZone | undefined {
+  const apiUrl = read.text("CLOUDFLARE_API_URL", WebUrl, false) ?? CLOUDFLARE_API_URL;
+  const zoneId = read.text("CLOUDFLARE_ZONE_ID", ZoneId, false);
+  const apiToken = read.text("CLOUDFLARE_API_TOKEN", ApiToken, zoneId !== undefined);
+  if (zoneId === undefined && apiToken !== undefined)
+    read.refuse("CLOUDFLARE_ZONE_ID", "is missing");
+  return zoneId === undefined || apiToken === undefined ? undefined : { apiUrl, zoneId, apiToken };
+}
 
 /** `kid:base64(32 bytes)`, or two of them with a comma between while a rotation lasts. */
 function parseMasterKeys(read: Reader, required: boolean): readonly MasterKey[] {

@@ -11,6 +11,7 @@ import { agentEnvironment, deployment, deploymentEvent } from "../core/deploymen
 import { environment } from "../core/environments/table.ts";
 import { erasure } from "../core/erasure/table.ts";
 import { confirmation } from "../core/confirmations/table.ts";
+import { hostname } from "../core/hostnames/table.ts";
 import { idempotency } from "../core/idempotency/table.ts";
 import { invocation } from "../core/invocations/table.ts";
 import { issuer } from "../core/issuers/table.ts";
@@ -71,4 +72,5 @@ export const TABLES: readonly SQLiteTable[] = [
   confirmation,
   refreshToken,
   branding,
+  hostname,
 ];

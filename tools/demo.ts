@@ -104,6 +104,7 @@ async function provisionTenant(
     slug: TENANT,
     name: "Acme",
     admin: { email: "admin@acme.example", name: "Ada Acme" },
+    tier: "business",
   };
   const api = asTenant(exchange, options.baseDomain, options.platformKey);
   const { key } = Provisioned.parse(await api("POST", "/v1/tenants", 201, body));

@@ -1,14 +1,18 @@
 /** A tenant with at least one row in every table, for tests that walk the tables. */
 import { keepCheckpoint } from "../audit/store-chain.ts";
+import { putBranding } from "../branding/store.ts";
 import { rfc3339 } from "../clock.ts";
 import { createConsoleSession } from "../console-sessions/store.ts";
 import { ensureDataKeys } from "../data-keys/store.ts";
 import { beginBuilding, createDeployment, finishLive } from "../deployments/store.ts";
 import { claimKey } from "../idempotency/store.ts";
+import { createHostname } from "../hostnames/store.ts";
 import { newId } from "../ids.ts";
 import { upsertLedger } from "../invocations/store.ts";
+import { createInvitation } from "../invitations/store.ts";
 import { createKey } from "../keys/store.ts";
 import { createProvider } from "../providers/store.ts";
+import { beginFamily } from "../refresh/store.ts";
 import { buildRelease } from "../releases/store.ts";
 import { createTicket } from "../tickets/store.ts";
 import { createSecret } from "../secrets/store.ts";
@@ -49,5 +53,9 @@ export async function furnishedTenant(platform: PlatformScope) {
   await claimKey(scope, { ...subject, key: newId("request", NOON) }, NOON);
   const mark = { seq: 1, hash: "h", at: rfc3339(NOON), kid: "k", signature: "a.b.c" };
   await keepCheckpoint(scope, mark);
+  await createHostname(scope, `${made.slug}.companyx.com`, "token", NOON);
+  await putBranding(scope, 1, { name: "N", light: {}, dark: {} }, NOON);
+  await createInvitation(scope, { email: "guest@example.com", role: "viewer" }, NOON);
+  await beginFamily(scope, { userId: made.admin.id, wanted: null }, NOON);
   return { ...made, agent };
 }

@@ -8,6 +8,7 @@ import { describe } from "vitest";
 import { agentCases } from "./suite-agents.ts";
 import { auditCases } from "./suite-audit.ts";
 import { deploymentCases } from "./suite-deployments.ts";
+import { hostnameCases } from "./suite-hostnames.ts";
 import { ledgerCases } from "./suite-ledger.ts";
 import { secretCases } from "./suite-secrets.ts";
 import { platformCases } from "./suite-platform.ts";
@@ -18,6 +19,7 @@ export function storeSuite(engine: string, open: Open): void {
   describe(`F158: the control-plane store on ${engine}`, () => {
     tenantCases(open);
     platformCases(open);
+    hostnameCases(open);
     agentCases(open);
     auditCases(open);
     deploymentCases(open);

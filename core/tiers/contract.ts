@@ -2,7 +2,16 @@
 import { z } from "zod";
 
 /** Nouns a tier may bound. The same words stand in `TIERS` and on the wire. */
-export const QUOTA_NOUNS = ["agents", "keys"] as const;
+export const QUOTA_NOUNS = [
+  "agents",
+  "clients",
+  "hostnames",
+  "keys",
+  "members",
+  "projects",
+  "providers",
+  "secrets",
+] as const;
 export type QuotaNoun = (typeof QUOTA_NOUNS)[number];
 
 const MAX_QUOTA = 1_000_000_000;
@@ -26,8 +35,32 @@ export type Tiers = readonly Tier[];
 
 /** What an installation has that says nothing else. */
 export const DEFAULT_TIERS: Tiers = [
-  { slug: "free", quotas: { agents: 10, keys: 25 } },
-  { slug: "team", quotas: { agents: 100, keys: 500 } },
+  {
+    slug: "free",
+    quotas: {
+      agents: 10,
+      clients: 5,
+      hostnames: 1,
+      keys: 25,
+      members: 10,
+      projects: 3,
+      providers: 5,
+      secrets: 25,
+    },
+  },
+  {
+    slug: "team",
+    quotas: {
+      agents: 100,
+      clients: 50,
+      hostnames: 10,
+      keys: 500,
+      members: 100,
+      projects: 25,
+      providers: 50,
+      secrets: 500,
+    },
+  },
   { slug: "business", quotas: {} },
 ];
 

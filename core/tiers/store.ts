@@ -9,12 +9,19 @@
  *     longer has is bounded like the first one.
  */
 import { type SQL, and, count, eq, isNull, sql } from "drizzle-orm";
-import type { SQLiteInsertValue, SQLiteTable } from "drizzle-orm/sqlite-core";
+import type { SQLiteColumn, SQLiteInsertValue, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { agent } from "../agents/table.ts";
+import { appClient } from "../clients/table.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
+import { hostname } from "../hostnames/table.ts";
+import { invitation } from "../invitations/table.ts";
 import { key } from "../keys/table.ts";
+import { member } from "../members/table.ts";
 import { Problem } from "../problem.ts";
+import { project } from "../projects/table.ts";
+import { provider } from "../providers/table.ts";
+import { secret } from "../secrets/table.ts";
 import { tenant } from "../tenants/table.ts";
 import { QUOTA_NOUNS, type QuotaNoun, type TenantQuotas, type Tiers, tierOf } from "./contract.ts";
 
@@ -78,10 +85,18 @@ export async function tenantQuotas(scope: TenantScope): Promise<TenantQuotas> {
 /** How many there are of each noun: what was deleted or revoked makes room. */
 const COUNTED: Readonly<Record<QuotaNoun, (scope: TenantScope) => SQL>> = {
   agents: (scope) => counted(scope, agent, isNull(agent.deletedAtMs)),
+  clients: (scope) => counted(scope, appClient),
+  hostnames: (scope) => counted(scope, hostname),
   keys: (scope) => counted(scope, key, isNull(key.revokedAtMs)),
+  // Whoever is asked to join has a place: it must be there when they come.
+  members: (scope) =>
+    sql`${counted(scope, member)} + ${counted(scope, invitation, eq(invitation.status, "open"))}`,
+  projects: (scope) => counted(scope, project),
+  providers: (scope) => counted(scope, provider),
+  secrets: (scope) => counted(scope, secret),
 };
 
-function counted<T extends SQLiteTable & { tenantId: typeof agent.tenantId | typeof key.tenantId }>(
+function counted<T extends SQLiteTable & { tenantId: SQLiteColumn }>(
   { db, tenantId }: TenantScope,
   table: T,
   where?: SQL,
@@ -90,7 +105,7 @@ function counted<T extends SQLiteTable & { tenantId: typeof agent.tenantId | typ
     .select({ n: count() })
     .from(table as SQLiteTable)
     .where(and(eq(table.tenantId, tenantId), where));
-  return sql`${rows}`;
+  return sql`(${rows})`;
 }
 
 /** The quota by the tenant's tier. Numbers are the installation's own and stand in the text. */

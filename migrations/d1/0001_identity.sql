@@ -392,3 +392,29 @@ CREATE TABLE "branding" (
   "last_change_id" text,
   PRIMARY KEY ("tenant_id")
 ) STRICT;
+--> statement-breakpoint
+CREATE TABLE "hostname" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "name" text NOT NULL,
+  "status" text NOT NULL,
+  "claimed_name" text,
+  "token" text NOT NULL,
+  "edge_id" text,
+  "problem" text,
+  "failures" integer NOT NULL,
+  "checked_at_ms" integer,
+  "due_ms" integer,
+  "verified_at_ms" integer,
+  "revision" integer NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  "last_change_id" text,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "hostname_name" ON "hostname" ("tenant_id", "name");
+--> statement-breakpoint
+CREATE UNIQUE INDEX "hostname_claim" ON "hostname" ("claimed_name");
+--> statement-breakpoint
+CREATE INDEX "hostname_due" ON "hostname" ("due_ms");

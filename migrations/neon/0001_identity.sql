@@ -536,3 +536,37 @@ ALTER TABLE "branding" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "branding" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "branding" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "hostname" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "status" text COLLATE "C" NOT NULL,
+  "claimed_name" text COLLATE "C",
+  "token" text COLLATE "C" NOT NULL,
+  "edge_id" text COLLATE "C",
+  "problem" text COLLATE "C",
+  "failures" bigint NOT NULL,
+  "checked_at_ms" bigint,
+  "due_ms" bigint,
+  "verified_at_ms" bigint,
+  "revision" bigint NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  "last_change_id" text COLLATE "C",
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "hostname_name" ON "hostname" ("tenant_id", "name");
+--> statement-breakpoint
+CREATE UNIQUE INDEX "hostname_claim" ON "hostname" ("claimed_name");
+--> statement-breakpoint
+CREATE INDEX "hostname_due" ON "hostname" ("due_ms");
+--> statement-breakpoint
+ALTER TABLE "hostname" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "hostname" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "hostname" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "hostname" TO berth_app;

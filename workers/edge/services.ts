@@ -32,6 +32,8 @@ export type Services = {
   readonly platformKeyHash: string;
   /** By slug. Forget one after a change, so that this isolate sees it at once. */
   readonly tenants: ReadCache<Residence>;
+  /** What active hostnames lead to. Forget one after a change. */
+  readonly hostnames: ReadCache<{ readonly slug: string }>;
   /** By key id. */
   readonly keys: ReadCache<KeyRow>;
   /** By `memberKey`. */
@@ -74,6 +76,7 @@ function openServices(env: Env): Services {
     platform: platformOf(config, env),
     platformKeyHash: sha256(config.platformKey),
     tenants: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
+    hostnames: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
     keys: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     access: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     members: new ReadCache(config.credentialCacheMs, KEYS_KEPT),

@@ -1,4 +1,5 @@
 import { tenantScope } from "../../core/db/scope.ts";
+import { findTenantByHostname } from "../../core/hostnames/store.ts";
 import type { Host } from "../../core/hosts/parse.ts";
 import type { Tenant } from "../../core/tenants/contract.ts";
 import { findTenantBySlug } from "../../core/tenants/store.ts";
@@ -19,11 +20,30 @@ export function residenceOf(
   services: Services,
   host: Exclude<Host, { kind: "platform" }>,
   nowMs: number,
-  keep: (read: Promise<unknown>) => void,
+  keep: Keep,
 ): Residence | Promise<Residence> {
-  // Custom hostnames are a table of their own; while there is none, none of them is ours.
-  if (host.kind === "custom") throw unknownHost();
-  const { slug } = host;
+  if (host.kind === "tenant") return named(services, host.slug, nowMs, keep);
+  const { hostname } = host;
+  const read = () => findTenantByHostname(services.platform, hostname);
+  const found: Found<{ readonly slug: string }> = services.hostnames.get(
+    hostname,
+    nowMs,
+    read,
+    keep,
+  );
+  return found instanceof Promise
+    ? found.then((tenant) => owned(services, tenant, nowMs, keep))
+    : owned(services, found, nowMs, keep);
+}
+
+type Keep = (read: Promise<unknown>) => void;
+
+function named(
+  services: Services,
+  slug: string,
+  nowMs: number,
+  keep: Keep,
+): Residence | Promise<Residence> {
   const found: Found<Residence> = services.tenants.get(
     slug,
     nowMs,
@@ -31,6 +51,28 @@ export function residenceOf(
     keep,
   );
   return found instanceof Promise ? found.then(admitted) : admitted(found);
+}
+
+/** A name of the tenant's own is served while the platform lets it have one. */
+function owned(
+  services: Services,
+  found: { readonly slug: string } | undefined,
+  nowMs: number,
+  keep: Keep,
+): Residence | Promise<Residence> {
+  if (found === undefined) throw unknownHost();
+  const residence = named(services, found.slug, nowMs, keep);
+  return residence instanceof Promise ? residence.then(mayBring) : mayBring(residence);
+}
+
+function mayBring(residence: Residence): Residence {
+  if (!residence.tenant.flags.custom_hostnames) throw unknownHost();
+  return residence;
+}
+
+/** A hostname changed: this isolate looks it up anew. */
+export function forgetHostname(services: Services, name: string): void {
+  services.hostnames.forget(name);
 }
 
 /** A tenant changed: this isolate looks it up anew. */

@@ -9,7 +9,6 @@ import type { Branding } from "../../core/branding/contract.ts";
 import { brandingCss } from "../../core/branding/css.ts";
 import { findLogo, getBranding, type StoredLogo } from "../../core/branding/store.ts";
 import { Problem } from "../../core/problem.ts";
-import type { TenantArrival } from "../edge/arrival.ts";
 import { type Found, ReadCache } from "../edge/cache.ts";
 import type { AppEnv } from "../edge/context.ts";
 import { sha256 } from "../edge/hash.ts";
