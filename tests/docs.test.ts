@@ -83,6 +83,14 @@ describe("lists", () => {
     expect(sorted(documented)).toEqual(sorted([...made].map(([, name = ""]) => name)));
   });
 
+  it("docs/storage.md has every table of a tenant's gate", () => {
+    const made = read("durable-objects/tenant-gate/tables.ts").matchAll(
+      /CREATE TABLE (?:IF NOT EXISTS )?(\w+)/g,
+    );
+    const documented = rows(section("docs/storage.md", "Tenant's gate")).keys();
+    expect(sorted(documented)).toEqual(sorted([...made].map(([, name = ""]) => name)));
+  });
+
   it("ARCHITECTURE.md has every group of routes", () => {
     const groups = new Set(app.routes().map(({ path }) => groupOf(path)));
     expect(sorted(rows(section("ARCHITECTURE.md", "Routes")).keys())).toEqual(sorted(groups));

@@ -80,6 +80,22 @@ describe("row level security", () => {
     expect(names.toSorted()).toEqual(WALLED.map(({ name }) => name).toSorted());
   });
 
+  it("F11: a table that somebody makes without a policy is found", async () => {
+    const bare = () =>
+      postgres.pg.query<{ relname: string }>(
+        `select c.relname from pg_class c where c.relkind = 'r'
+         and c.relnamespace = 'public'::regnamespace and c.relname <> '${RECORD}'
+         and not (c.relrowsecurity and c.relforcerowsecurity
+                  and exists (select 1 from pg_policy p where p.polrelid = c.oid))`,
+      );
+    expect((await bare()).rows).toEqual([]);
+    await postgres.pg.exec("create table bare (tenant_id text)");
+    expect((await bare()).rows).toEqual([{ relname: "bare" }]);
+    await postgres.pg.exec("alter table bare enable row level security");
+    expect((await bare()).rows).toEqual([{ relname: "bare" }]);
+    await postgres.pg.exec("drop table bare");
+  });
+
   it("F11: the role of a statement can neither bypass the policies nor log in", async () => {
     const { rows } = await postgres.pg.query(
       "select rolsuper, rolbypassrls, rolcanlogin from pg_roles where rolname = 'berth_app'",

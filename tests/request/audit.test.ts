@@ -95,6 +95,17 @@ describe("the audit trail", () => {
     ]);
   });
 
+  it("F37: revoking a key has its entry, once", async () => {
+    const json = { name: "other", scopes: ["agents:read"] };
+    const { id } = await acme.json<{ id: string }>("/v1/keys", 201, { json });
+    for (let n = 0; n < 2; n += 1) {
+      await acme.json(`/v1/keys/${id}/revoke`, 200, { method: "POST" });
+    }
+    expect(await trail(acme, "&action=key.revoked")).toMatchObject([
+      { actor: { kind: "key", id: acme.keyId }, resource: { kind: "key", id }, result: "done" },
+    ]);
+  });
+
   it("F171: a change that missed leaves no entry", async () => {
     const { id } = await newAgent(acme, "support");
     const before = await trail(acme);
