@@ -1,10 +1,13 @@
 /** A tenant with at least one row in every table, for tests that walk the tables. */
+import { createAssignment } from "../access/store-assignments.ts";
+import { createRole } from "../access/store-roles.ts";
 import { keepCheckpoint } from "../audit/store-chain.ts";
 import { putBranding } from "../branding/store.ts";
 import { rfc3339 } from "../clock.ts";
 import { createConsoleSession } from "../console-sessions/store.ts";
 import { ensureDataKeys } from "../data-keys/store.ts";
 import { beginBuilding, createDeployment, finishLive } from "../deployments/store.ts";
+import { erasure } from "../erasure/table.ts";
 import { claimKey } from "../idempotency/store.ts";
 import { createHostname } from "../hostnames/store.ts";
 import { newId } from "../ids.ts";
@@ -17,6 +20,7 @@ import { buildRelease } from "../releases/store.ts";
 import { createTicket } from "../tickets/store.ts";
 import { createSecret } from "../secrets/store.ts";
 import { secretReference } from "../secrets/table.ts";
+import { beginTransfer } from "../transfer/store.ts";
 import type { PlatformScope } from "./scope.ts";
 import { ledgerEntry } from "./suite-ledger.ts";
 import { NOON, missing, newAgent, newTenant, principalOf } from "./suite-world.ts";
@@ -57,5 +61,15 @@ export async function furnishedTenant(platform: PlatformScope) {
   await putBranding(scope, 1, { name: "N", light: {}, dark: {} }, NOON);
   await createInvitation(scope, { email: "guest@example.com", role: "viewer" }, NOON);
   await beginFamily(scope, { userId: made.admin.id, wanted: null }, NOON);
+  await beginTransfer(platform, { tenantId, kind: "export", requestedBy: "platform" }, NOON);
+  const ended = { phase: "certify", requestedAtMs: NOON, erasedAtMs: NOON } as const;
+  const id = newId("erasure", NOON);
+  const kept = { slug: `was-${made.slug}`, slugFreeAtMs: NOON, requestedBy: "platform" };
+  await scope.db.insert(erasure).values({ tenantId, id, ...kept, ...ended });
+  const giver = principalOf(scope);
+  const statements = [{ effect: "allow" as const, scopes: ["agents:read"] }];
+  const role = { slug: "readers", name: "Readers", description: "", statements };
+  await createRole(scope, giver, role, NOON);
+  await createAssignment(scope, giver, { principal: made.admin.id, role: "readers" }, NOON);
   return { ...made, agent };
 }

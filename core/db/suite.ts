@@ -5,11 +5,14 @@
  * Tests share one database; each makes its own tenants.
  */
 import { describe } from "vitest";
+import { accessCases } from "./suite-access.ts";
 import { agentCases } from "./suite-agents.ts";
 import { auditCases } from "./suite-audit.ts";
 import { deploymentCases } from "./suite-deployments.ts";
 import { hostnameCases } from "./suite-hostnames.ts";
 import { ledgerCases } from "./suite-ledger.ts";
+import { lifeCases } from "./suite-life.ts";
+import { peopleCases } from "./suite-people.ts";
 import { secretCases } from "./suite-secrets.ts";
 import { platformCases } from "./suite-platform.ts";
 import { tenantCases } from "./suite-tenants.ts";
@@ -20,10 +23,13 @@ export function storeSuite(engine: string, open: Open): void {
     tenantCases(open);
     platformCases(open);
     hostnameCases(open);
+    accessCases(open);
     agentCases(open);
     auditCases(open);
     deploymentCases(open);
     ledgerCases(open);
+    lifeCases(open);
+    peopleCases(open);
     secretCases(open);
   });
 }
