@@ -100,8 +100,12 @@ export function secretCases(open: Open): void {
         (await openableVersions(scope, id, nowMs)).map(({ version }) => version);
       expect(await numbers(NOON + 59_999)).toEqual([1, 2]);
       expect(await numbers(NOON + 60_000)).toEqual([2]);
+      expect(await sealedSecrets(scope, ["CRM"])).toMatchObject([
+        { versionId: `${id}.2`, earlier: [{ versionId: `${id}.1` }] },
+      ]);
       await dropEndedVersions(open(), NOON + 60_000);
       expect(await numbers(NOON)).toEqual([2]);
+      expect(await sealedSecrets(scope, ["CRM"])).toMatchObject([{ earlier: [] }]);
     });
 
     it("F13: are another tenant's to none", async () => {

@@ -86,6 +86,8 @@ export type SealedSecret = {
   /** What the value is sealed for: the version's own id. */
   readonly versionId: string;
   readonly sealed: string;
+  /** Values of before whose overlap lasts: never sent, and still nobody's to repeat. */
+  readonly earlier: readonly { readonly versionId: string; readonly sealed: string }[];
 };
 
 /** A value that still verifies. */

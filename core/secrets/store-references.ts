@@ -1,5 +1,5 @@
 /** Who names which secret: versions of agents by their specs, providers by their keys. */
-import { type SQL, and, eq, inArray, notExists } from "drizzle-orm";
+import { type SQL, and, asc, eq, inArray, isNotNull, notExists } from "drizzle-orm";
 import { liveAgents } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import type { TenantScope } from "../db/scope.ts";
@@ -32,20 +32,33 @@ export async function sealedSecrets(
     .select({
       id: secret.id,
       name: secret.name,
+      current: secret.version,
+      version: secretVersion.version,
       versionId: secretVersion.id,
       sealed: secretVersion.sealed,
     })
     .from(secret)
     .innerJoin(
       secretVersion,
+      and(eq(secretVersion.tenantId, secret.tenantId), eq(secretVersion.secretId, secret.id)),
+    )
+    .where(
       and(
-        eq(secretVersion.tenantId, secret.tenantId),
-        eq(secretVersion.secretId, secret.id),
-        eq(secretVersion.version, secret.version),
+        eq(secret.tenantId, scope.tenantId),
+        inArray(secret.name, [...names]),
+        isNotNull(secretVersion.sealed),
       ),
     )
-    .where(and(eq(secret.tenantId, scope.tenantId), inArray(secret.name, [...names])));
-  return rows.flatMap(({ sealed, ...rest }) => (sealed === null ? [] : [{ ...rest, sealed }]));
+    .orderBy(asc(secretVersion.version));
+  return [...Map.groupBy(rows, ({ id }) => id).values()].flatMap((versions) => {
+    const newest = versions.find(({ version, current }) => version === current);
+    if (newest === undefined || newest.sealed === null) return [];
+    const { id, name, versionId, sealed } = newest;
+    const earlier = versions.flatMap((it) =>
+      it === newest || it.sealed === null ? [] : [{ versionId: it.versionId, sealed: it.sealed }],
+    );
+    return [{ id, name, versionId, sealed, earlier }];
+  });
 }
 
 /** Nothing that is live, and no provider, names the secret. */

@@ -1,5 +1,6 @@
 import type { Release, ReleaseProvider } from "../../core/deployments/release.ts";
 import { SealFailure, type Sealer } from "../../core/seal/contract.ts";
+import type { SealedSecret } from "../../core/secrets/contract.ts";
 import { createRedactor, type Redactor } from "../../core/secrets/redact.ts";
 
 /**
@@ -44,9 +45,7 @@ export class Vault {
    */
   value(name: string): string | undefined {
     const secret = this.#release.secrets?.find((it) => it.name === name);
-    if (secret === undefined) return undefined;
-    const { tenantId } = this.#release;
-    return this.#opened({ tenantId, kind: "secret", id: secret.versionId }, secret.sealed);
+    return secret && this.#version(secret);
   }
 
   /** The same, for a call that is about to be made with it. */
@@ -72,13 +71,18 @@ export class Vault {
   readonly redactor = (): Redactor => {
     this.#redactor ??= createRedactor([
       ...this.#given,
-      ...(this.#release.secrets ?? []).map(
-        ({ name }) => unlessSealed(() => this.value(name)) ?? "",
-      ),
+      ...(this.#release.secrets ?? [])
+        .flatMap((secret) => [secret, ...secret.earlier])
+        .map((it) => unlessSealed(() => this.#version(it)) ?? ""),
       ...this.#release.providers.map((it) => unlessSealed(() => this.key(it)) ?? ""),
     ]);
     return this.#redactor;
   };
+
+  #version(of: Pick<SealedSecret, "versionId" | "sealed">): string {
+    const { tenantId } = this.#release;
+    return this.#opened({ tenantId, kind: "secret", id: of.versionId }, of.sealed);
+  }
 
   #opened(place: Parameters<Sealer["open"]>[0], sealed: string): string {
     const value = this.#open.get(sealed) ?? this.#sealer.open(place, sealed);

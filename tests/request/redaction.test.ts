@@ -120,6 +120,22 @@ describe("F191: what a far side repeats", () => {
   });
 });
 
+describe("F190: a value of before, while its overlap lasts", () => {
+  it("is redacted as well: somebody may still accept it", async () => {
+    const before = canary("before");
+    const { id } = await acme.json<{ id: string }>("/v1/secrets", 201, {
+      json: { name: "OLD", value: before },
+    });
+    const headers = { "X-Old": { secret: "OLD" } };
+    const repeats = { ...tool("old", "text"), url: `${FAR_SIDE}/mirror`, headers };
+    const plain = await liveAgent(acme, "overlapping", { model: "own/echo", tools: [repeats] });
+    const rotation = { value: canary("after"), overlap_seconds: 600 };
+    await acme.json(`/v1/secrets/${id}/rotate`, 200, { json: rotation });
+    const { output } = await plain.ask(`Do you know ${before}?`);
+    expect(output?.text).toBe("echo: Do you know [redacted]?");
+  });
+});
+
 describe("F191 F190 F80: canaries", () => {
   it("go through everything", async () => {
     for (const input of [
