@@ -29,7 +29,7 @@ export async function signCertificate(
   row: ErasureRow,
   nowMs: number,
 ): Promise<string> {
-  const { rows = {}, objects = 0 } = row.counts ?? {};
+  const { rows = {}, objects = 0, hostnames = 0 } = row.counts ?? {};
   const claims = {
     iss: issuer,
     sub: row.tenantId,
@@ -42,6 +42,7 @@ export async function signCertificate(
       control_plane: { rows: { ...rows, tenant: 1 } },
       agent_objects: { objects },
       tenant_gate: { objects: 1 },
+      custom_hostnames: { hostnames },
     },
     /** SHA-256 of each data key that was destroyed, base64url. */
     destroyed_keys: row.keys ?? [],

@@ -9,6 +9,7 @@ export const ERASURE_PHASES = [
   "keys",
   "objects",
   "gate",
+  "hostnames",
   "rows",
   "verify",
   "certify",
@@ -21,6 +22,8 @@ export const ErasureCounts = z.object({
   rows: z.record(z.string(), z.number().int()),
   /** Agents' objects, each with a database of its own. */
   objects: z.number().int(),
+  /** Names of its own that led to it, let go of where they were answered for. */
+  hostnames: z.number().int(),
 });
 export type ErasureCounts = z.infer<typeof ErasureCounts>;
 

@@ -9,7 +9,7 @@
  *     and nothing is certified before a count of every table has found nothing.
  */
 import type { Config } from "../../core/config.ts";
-import { tenantScope } from "../../core/db/scope.ts";
+import { type TenantScope, tenantScope } from "../../core/db/scope.ts";
 import { signCertificate } from "../../core/erasure/certificate.ts";
 import type { ErasureCounts, ErasurePhase } from "../../core/erasure/contract.ts";
 import { countRows, sweepPlatformAnswers, sweepTable } from "../../core/erasure/store-sweep.ts";
@@ -21,6 +21,8 @@ import {
   completeErasure,
   takeErasures,
 } from "../../core/erasure/store.ts";
+import type { HostnameEdge } from "../../core/hostnames/edge.ts";
+import { type HostnameRow, listHostnames } from "../../core/hostnames/store.ts";
 import { Problem } from "../../core/problem.ts";
 import { keyFingerprints } from "../../core/transfer/store-keys.ts";
 import { dataKey } from "../../core/data-keys/table.ts";
@@ -32,6 +34,8 @@ export type ErasureJob = SweepJob & {
     Config,
     "tokenSigningJwk" | "scheme" | "baseAuthority" | "credentialCacheMs"
   >;
+  /** Whatever answers for custom hostnames. */
+  readonly edge: Pick<HostnameEdge, "remove">;
   readonly now: () => number;
   /** Passed after each phase, before it is left; a test throws from it to play a crash. */
   readonly passed?: (phase: ErasurePhase) => void;
@@ -77,7 +81,7 @@ type Phase = (job: ErasureJob, row: ErasureRow) => Promise<Next | undefined>;
 const PHASES: Readonly<Record<ErasurePhase, Phase>> = {
   async count(job, { tenantId }) {
     const rows = await countRows(tenantScope(job.platform, tenantId), sweptTables(job.tables));
-    return { phase: "keys", counts: { rows, objects: rows["runtime_object"] ?? 0 } };
+    return { phase: "keys", counts: countsOf(rows) };
   },
   async keys({ platform }, { tenantId, keys }) {
     const scope = tenantScope(platform, tenantId);
@@ -91,6 +95,15 @@ const PHASES: Readonly<Record<ErasurePhase, Phase>> = {
   },
   async gate(job, { tenantId }) {
     Problem.unwrap(await job.gateOf(tenantId).erase(tenantId));
+    return { phase: "hostnames" };
+  },
+  async hostnames({ platform, edge }, { tenantId }) {
+    const scope = tenantScope(platform, tenantId);
+    for await (const { name, edgeId, claimedName } of hostnamesOf(scope)) {
+      if (claimedName === null) continue;
+      const removed = await edge.remove(name, edgeId);
+      if (!removed.ok) throw removed.problem; // asked again when it is taken up again
+    }
     return { phase: "rows" };
   },
   async rows(job, { tenantId }) {
@@ -113,11 +126,24 @@ const PHASES: Readonly<Record<ErasurePhase, Phase>> = {
   },
 };
 
+async function* hostnamesOf(scope: TenantScope): AsyncGenerator<HostnameRow, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await listHostnames(scope, { limit: 100, cursor });
+    yield* page.data;
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+function countsOf(rows: Readonly<Record<string, number>>): ErasureCounts {
+  return { rows, objects: rows["runtime_object"] ?? 0, hostnames: rows["hostname"] ?? 0 };
+}
+
 function added(
   counts: ErasureCounts | null,
   late: Readonly<Record<string, number>>,
 ): ErasureCounts {
   const rows: Record<string, number> = { ...counts?.rows };
   for (const [table, count] of Object.entries(late)) rows[table] = (rows[table] ?? 0) + count;
-  return { rows, objects: (counts?.objects ?? 0) + (late["runtime_object"] ?? 0) };
+  return countsOf(rows);
 }

@@ -2,6 +2,7 @@
 import { TABLES } from "../../migrations/tables.ts";
 import type { Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { gateOf } from "../api/gate.ts";
+import { hostnamePorts } from "../api/hostname-ports.ts";
 import { runtimeOf } from "../api/runtime.ts";
 import { servicesOf } from "../edge/services.ts";
 import type { ErasureJob } from "./erasures.ts";
@@ -13,5 +14,6 @@ export function lifeJob(env: Env): TransferJob & ErasureJob {
     ...{ platform, config, masterKeys: config.masterKeys, tables: TABLES, now: Date.now },
     runtimeOf: (owner: Owner) => runtimeOf(env, owner),
     gateOf: (tenantId) => gateOf(env, tenantId),
+    edge: hostnamePorts(config).edge,
   };
 }
