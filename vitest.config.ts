@@ -34,6 +34,8 @@ export default defineConfig({
                 TEST_MODEL_PORT: inject<number>("modelPort"),
                 TEST_HTTP_PORT: inject<number>("httpPort"),
                 TEST_MAIL_PORT: inject<number>("mailPort"),
+                TEST_CLOUDFLARE_PORT: inject<number>("cloudflarePort"),
+                TEST_DNS_PORT: inject<number>("dnsPort"),
               },
             },
           })),
