@@ -179,9 +179,14 @@ const ACROSS: readonly { readonly from: RegExp; readonly to: RegExp; readonly wh
     why: "a client's secret is made, checked and hashed as a key is, under a head of its own",
   },
   {
-    from: /^core\/(?:console-sessions|tickets)\/store\.ts$/,
+    from: /^core\/(?:console-sessions|tickets|refresh)\/store\.ts$/,
     to: /^core\/keys\/format\.ts$/,
-    why: "sessions and tickets are secrets made and hashed as keys are",
+    why: "sessions, refresh tokens and tickets are secrets made and hashed as keys are",
+  },
+  {
+    from: /^core\/(?:mail\/link|passwords\/hash)\.ts$/,
+    to: /^core\/keys\/format\.ts$/,
+    why: "two hashes are compared in one way, in constant time",
   },
   {
     from: /^core\/audit\/checkpoint\.ts$/,

@@ -10,6 +10,7 @@ import { agentCases } from "./suite-agents.ts";
 import { auditCases } from "./suite-audit.ts";
 import { deploymentCases } from "./suite-deployments.ts";
 import { hostnameCases } from "./suite-hostnames.ts";
+import { keyCases } from "./suite-keys.ts";
 import { ledgerCases } from "./suite-ledger.ts";
 import { lifeCases } from "./suite-life.ts";
 import { peopleCases } from "./suite-people.ts";
@@ -27,6 +28,7 @@ export function storeSuite(engine: string, open: Open): void {
     agentCases(open);
     auditCases(open);
     deploymentCases(open);
+    keyCases(open);
     ledgerCases(open);
     lifeCases(open);
     peopleCases(open);

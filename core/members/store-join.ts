@@ -1,4 +1,4 @@
-import type { SQL } from "drizzle-orm";
+import { type SQL, and, eq } from "drizzle-orm";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
@@ -31,6 +31,6 @@ export function joiningWhere(
   const place = { ...of, id: newId("member", nowMs), userId: person.id, role };
   return [
     insertWhere(db, user, { ...of, ...person }, from, where),
-    insertWhere(db, member, place, from, where),
+    insertWhere(db, member, place, user, and(eq(user.tenantId, tenantId), eq(user.id, person.id))),
   ] as const;
 }

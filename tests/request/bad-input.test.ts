@@ -8,11 +8,13 @@ import { PROBLEMS } from "../../core/problem.ts";
 import { app } from "../../workers/app.ts";
 import type { HostedRoute } from "../../workers/edge/app.ts";
 import { BODY_LIMIT, INVOKE_BODY_LIMIT } from "../../workers/edge/body.ts";
+import { newPerson, tokenOf } from "../fixtures/people.ts";
 import { deploy, newAgent, newWorld, PLATFORM_ORIGIN, type TestTenant } from "../fixtures/world.ts";
 
 let acme: TestTenant;
 let agentId: string;
 let keyId: string;
+let userToken: string;
 
 beforeAll(async () => {
   ({ acme } = await newWorld());
@@ -20,6 +22,7 @@ beforeAll(async () => {
   await deploy(acme, agentId);
   const json = { name: "victim", scopes: ["agents:read"] };
   ({ id: keyId } = await acme.json<{ id: string }>("/v1/keys", 201, { json }));
+  userToken = await tokenOf(acme, await newPerson(acme));
 });
 
 const routes = app.routes().filter(({ path }) => !path.endsWith("*"));
@@ -49,7 +52,7 @@ async function send(route: HostedRoute, { body, headers = {}, path }: Sent): Pro
   const origin = route.host === "platform" ? PLATFORM_ORIGIN : acme.origin;
   const all = new Headers({
     host: new URL(origin).host,
-    authorization: `Bearer ${route.host === "platform" ? env.PLATFORM_KEY : acme.key}`,
+    authorization: `Bearer ${credentialFor(route)}`,
     ...(body === undefined ? {} : { "content-type": "application/json" }),
     ...(route.header === undefined ? {} : { "if-match": '"1"' }),
     ...headers,
@@ -58,6 +61,12 @@ async function send(route: HostedRoute, { body, headers = {}, path }: Sent): Pro
   return exports.default.fetch(
     new Request(origin + (path ?? pathOf(route)), { method, headers: all, body: body ?? null }),
   );
+}
+
+/** What is a user's own no key opens. */
+function credentialFor({ host, path }: HostedRoute): string {
+  if (host === "platform") return env.PLATFORM_KEY;
+  return path.startsWith("/v1/users/me") ? userToken : acme.key;
 }
 
 /** Every row of the control plane. */
