@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { app } from "../../workers/app.ts";
 import { type Attempt, CASES, OPEN, OWN, PLATFORM } from "../fixtures/isolation-cases.ts";
+import { LEAVING, OPEN_LIFE } from "../fixtures/isolation-life.ts";
 import {
   type Ask,
   PLATFORM_ORIGIN,
@@ -14,6 +15,7 @@ import {
   newKey,
   newToken,
   newWorld,
+  provision,
   request,
   shapeOf,
 } from "../fixtures/world.ts";
@@ -55,7 +57,7 @@ beforeAll(async () => {
 
 describe("the route table", { timeout: 30_000 }, () => {
   it("F13: has a case for each route, and each case a route", () => {
-    const cases = [...Object.keys(CASES), ...Object.keys(OWN), ...OPEN];
+    const cases = [CASES, OWN, LEAVING].flatMap((some) => Object.keys(some)).concat(OPEN);
     expect(tenantRoutes.filter((route) => !cases.includes(route))).toEqual([]);
     expect(cases.filter((route) => !tenantRoutes.includes(route))).toEqual([]);
   });
@@ -72,7 +74,7 @@ describe("the route table", { timeout: 30_000 }, () => {
   });
 
   it("F31: declares open only what is known to be, and what looks at the credential itself", () => {
-    const known = new Set([...OPEN, "GET /v1/users/me", "GET /auth/session", "GET /a/:agent/chat", "GET /v1/access/explain"]);
+    const known = new Set([...OPEN, ...OPEN_LIFE, "GET /v1/users/me", "GET /auth/session", "GET /a/:agent/chat", "GET /v1/access/explain"]);
     const open = ROUTES.filter(({ scope }) => scope === "open").map(nameOf);
     expect(open.filter((route) => !known.has(route))).toEqual([]);
   });
@@ -123,6 +125,17 @@ describe(
     }
   },
 );
+
+describe("F15, F16: a tenant leaves by its own hand", { timeout: 30_000 }, () => {
+  for (const [route, make] of Object.entries(LEAVING)) {
+    it(`${route}, and by nobody else's`, async () => {
+      const tenant = await provision(`gone-${route.length}`);
+      const attempt = await make(tenant);
+      await expectBogus(tenant.origin, () => attempt);
+      expect(await statusOf(tenant, attempt)).toSatisfy(succeeded);
+    });
+  }
+});
 
 describe("F12: the platform's own routes", { timeout: 30_000 }, () => {
   const platformRoutes = ROUTES.filter(
