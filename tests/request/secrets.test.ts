@@ -210,6 +210,24 @@ describe("named secrets", () => {
     });
   });
 
+  it("F195: leave over https alone, to the address they were meant for", async () => {
+    await create("TRAVELS", "value-of-travels");
+    const spec = (url: string) => ({ kind: "llm", tools: [{ ...sending("TRAVELS", ""), url }] });
+    const json = { slug: "travels", name: "Travels", spec: spec("http://crm.example/") };
+    const { id } = await acme.json<{ id: string }>("/v1/agents", 201, { json });
+    const refused = await acme.json(`/v1/agents/${id}/publish`, 422, { method: "POST" });
+    expect(refused).toMatchObject({ errors: [{ pointer: "/tools/0/url" }] });
+    const plain = { slug: "plain", kind: "openai", base_url: "http://models.example/v1" };
+    const provider = { ...plain, api_key_secret: "TRAVELS" };
+    expect(await acme.json("/v1/providers", 422, { json: provider })).toMatchObject({
+      errors: [{ pointer: "/base_url" }],
+    });
+    const agent = await liveAgent(acme, "redirected", { tools: [sending("TRAVELS", "redirect")] });
+    const { output } = await agent.ask("[[tool-call]]");
+    expect(output?.text).toContain("redirect");
+    expect(await authorizations("redirect")).toEqual(["Bearer value-of-travels"]);
+  });
+
   it("F190: tell when they were used, and by which agent", async () => {
     const { id } = await create("USED", "value-of-used");
     const read = () => acme.json<Secret>(`/v1/secrets/${id}`, 200);

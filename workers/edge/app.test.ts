@@ -170,3 +170,17 @@ it("a traceparent is taken along when it is one", async () => {
     expect(of(bad)).toBeUndefined();
   }
 });
+
+it("F195: over TLS every answer tells browsers to stay there, and no other does", async () => {
+  for (const path of ["/health", "/v1/agents", "/v1/nowhere"]) {
+    for (const [origin, told] of [
+      ["https://acme.localhost", "max-age=31536000"],
+      ["https://nobody.localhost", "max-age=31536000"],
+      ["http://acme.localhost", null],
+    ] as const) {
+      const answer = await request(origin, path);
+      expect(answer.headers.get("strict-transport-security")).toBe(told);
+      await answer.text();
+    }
+  }
+});
