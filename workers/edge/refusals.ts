@@ -16,7 +16,6 @@ import type { Services } from "./services.ts";
  */
 const REPEAT_MS = 60_000;
 const KEPT = 5000;
-const ID = /^[a-z]{3}_[0-9a-z]{26}$/;
 
 const written = new WeakMap<Services, Map<string, number>>();
 
@@ -32,11 +31,10 @@ export async function recordRefusal(error: unknown, c: Context<AppEnv>): Promise
   if (Math.abs(nowMs - (times.get(what) ?? 0)) < REPEAT_MS) return;
   if (times.size >= KEPT) times.clear();
   written.set(services, times.set(what, nowMs));
-  // Of what a caller wrote into the path only what has the form of an id is kept.
-  const target = Object.values(c.req.param()).find((value) => ID.test(value));
+  // The route alone: what the caller wrote into the path may be somebody else's, or nobody's.
   const fact = { action: "request.refused", kind: "route", id: route, result: "refused" } as const;
   try {
-    await record(scope, { ...fact, detail: { code: error.code, target } }, nowMs);
+    await record(scope, { ...fact, detail: { code: error.code } }, nowMs);
   } catch (fault) {
     logFault("a refusal is not in the trail", fault); // it stays a refusal
   }
