@@ -1,5 +1,6 @@
 /** Every route of both hosts, in the order a reader looks for them. */
 import { access } from "./api/access.ts";
+import { agentTokens } from "./api/agent-tokens.ts";
 import { agents } from "./api/agents.ts";
 import { audit } from "./api/audit.ts";
 import { clients } from "./api/clients.ts";
@@ -21,6 +22,7 @@ import { providers } from "./api/providers.ts";
 import { assignments, permissions, roles } from "./api/roles.ts";
 import { sealing } from "./api/sealing.ts";
 import { secrets } from "./api/secrets.ts";
+import { ssoConnections } from "./api/sso.ts";
 import { tenant } from "./api/tenant.ts";
 import { tenants } from "./api/tenants.ts";
 import { transfers, transfersOfTenants } from "./api/transfers.ts";
@@ -33,6 +35,7 @@ import { password } from "./auth/password.ts";
 import { register } from "./auth/register.ts";
 import { session } from "./auth/session.ts";
 import { signUp } from "./auth/sign-up.ts";
+import { sso } from "./auth/sso.ts";
 import { token } from "./auth/token.ts";
 import { newApp } from "./edge/app.ts";
 import { chainsChanges } from "./jobs/chain.ts";
@@ -73,6 +76,7 @@ app.tenant
   .route("/v1/admin/assignments", assignments)
   .route("/v1/agents", agents)
   .route("/v1/agents", drafts)
+  .route("/v1/agents", agentTokens)
   .route("/v1/agents", agentDeployments)
   .route("/v1/assignments", assignments)
   .route("/v1/audit", audit)
@@ -93,6 +97,7 @@ app.tenant
   .route("/v1/hostnames", hostnames)
   .route("/v1/tenant", tenant)
   .route("/v1/tenant", leaving)
+  .route("/v1/sso", ssoConnections)
   .route("/v1/tickets", tickets)
   .route("/v1/usage", usage)
   .route("/v1/users", users)
@@ -102,6 +107,7 @@ app.tenant
   .route("/auth", register)
   .route("/auth", password)
   .route("/auth", token)
+  .route("/auth", sso)
   .route("/.well-known", wellKnown)
   .route("/.well-known", metadata)
   .route("/", invoke)

@@ -122,6 +122,11 @@ export const CreateKey = z.strictObject({
 });
 export type CreateKey = z.infer<typeof CreateKey>;
 
+/** Body of `POST /v1/agents/{id}/tokens`: a key for that agent, which may invoke it unless said. */
+export const CreateAgentToken = CreateKey.omit({ project: true, agent: true }).extend({
+  scopes: Scopes.default(["agents:invoke"]),
+});
+
 /** Body of `PATCH /v1/keys/{id}`; null takes a rule away. `credits` sets what is left anew. */
 export const KeyPatch = CreateKey.omit({ project: true, agent: true, environment: true })
   .extend({

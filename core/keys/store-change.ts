@@ -16,7 +16,7 @@ import { Problem } from "../problem.ts";
 import type { IssuedKey, Key, KeyPatch, RotateKey } from "./contract.ts";
 import { type KeyTableRow, revisionOf, toKey } from "./row.ts";
 import { expiryOf, type KeySettings, settingsOf } from "./store-settings.ts";
-import { demandMintable, forgeKey, keyRowOf, oneKey } from "./store.ts";
+import { demandMintable, forgeKey, keyRowOf, oneKey, ownRowOf } from "./store.ts";
 import { key } from "./table.ts";
 
 /**
@@ -107,8 +107,7 @@ async function demandOwn(
   { ownerId }: KeyTableRow,
 ): Promise<void> {
   if (ownerId === null || principal.id === ownerId) return;
-  const own = principal.kind === "key" ? await keyRowOf(scope, principal.id) : undefined;
-  if (own?.ownerId === ownerId) return;
+  if ((await ownRowOf(scope, principal))?.ownerId === ownerId) return;
   throw new Problem("forbidden", "a personal key is its owner's to rotate");
 }
 

@@ -129,13 +129,19 @@ export async function demandMintable(
   principal: Principal,
   wanted: WantedKey,
 ): Promise<void> {
-  const [own] =
-    principal.kind === "key"
-      ? await scope.db.select().from(key).where(oneKey(scope, principal.id))
-      : [];
-  const errors = mintable(principal, wanted, own);
+  const errors = mintable(principal, wanted, await ownRowOf(scope, principal));
   if (errors.length === 0) return;
   throw new Problem("forbidden", "a key mints only a subset of itself", { errors });
+}
+
+/** The row of the key that acts; undefined for any other principal. */
+export async function ownRowOf(
+  scope: TenantScope,
+  { kind, id }: Principal,
+): Promise<KeyTableRow | undefined> {
+  if (kind !== "key") return undefined;
+  const [own] = await scope.db.select().from(key).where(oneKey(scope, id));
+  return own;
 }
 
 /** Keys in the order they were made, revoked ones too. */

