@@ -36,6 +36,7 @@ export default defineConfig({
                 TEST_MAIL_PORT: inject<number>("mailPort"),
                 TEST_CLOUDFLARE_PORT: inject<number>("cloudflarePort"),
                 TEST_DNS_PORT: inject<number>("dnsPort"),
+                TEST_OIDC_PORT: inject<number>("oidcPort"),
               },
             },
           })),

@@ -41,6 +41,7 @@ export const PREFIXES = {
   confirmation: "cnf",
   refresh: "rft",
   issuer: "iss",
+  sso: "sso",
   secret: "sec",
   dataKey: "dky",
   transfer: "xfr",

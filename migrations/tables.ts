@@ -21,6 +21,7 @@ import { member } from "../core/members/table.ts";
 import { project } from "../core/projects/table.ts";
 import { provider } from "../core/providers/table.ts";
 import { refreshToken } from "../core/refresh/table.ts";
+import { ssoConnection, ssoIdentity, ssoSignIn } from "../core/sso/table.ts";
 import { runtimeObject } from "../core/runtime-objects/table.ts";
 import { secret, secretReference, secretVersion } from "../core/secrets/table.ts";
 import { tenant } from "../core/tenants/table.ts";
@@ -58,6 +59,9 @@ export const TABLES: readonly SQLiteTable[] = [
   appClient,
   clientSecret,
   issuer,
+  ssoConnection,
+  ssoSignIn,
+  ssoIdentity,
   auditCheckpoint,
   dataKey,
   secret,

@@ -3,10 +3,12 @@ import { auditRow, recorded, recordedIfChanged, recordedWhere } from "../audit/s
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
+import { insertWhere } from "../db/statements.ts";
 import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import type { Scope } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
+import { quotaExceeded, withinQuota } from "../tiers/store.ts";
 import type { Client, ClientPatch, CreateClient, IssuedClient } from "./contract.ts";
 import { forgeSecret } from "./store-secrets.ts";
 import { appClient, clientSecret } from "./table.ts";
@@ -18,7 +20,11 @@ export type ClientRow = {
   readonly enabled: boolean;
 };
 
-/** A client and its first secret. What its creator may give is the caller's to check. */
+/**
+ * A client and its first secret. What its creator may give is the caller's to check.
+ *
+ * @throws Problem `quota_exceeded`
+ */
 export async function createClient(
   scope: TenantScope,
   input: CreateClient,
@@ -45,11 +51,15 @@ export async function createClient(
     nowMs,
   );
   const first = await forgeSecret(scope, id, entry.id, nowMs);
-  await db.batch([
-    db.insert(appClient).values({ ...values, lastChangeId: entry.id }),
-    db.insert(clientSecret).values(first.row),
-    recorded(scope, entry),
+  const quota = withinQuota(scope, "clients");
+  const made = oneClient(scope, id);
+  const [, [stored]] = await db.batch([
+    quota.hold,
+    quota.insert(appClient, { ...values, lastChangeId: entry.id }).returning({ id: appClient.id }),
+    insertWhere(db, clientSecret, first.row, appClient, made),
+    recordedWhere(scope, entry, appClient, made),
   ]);
+  if (stored === undefined) throw await quotaExceeded(scope, "clients");
   return { ...after, secret: first.secret };
 }
 

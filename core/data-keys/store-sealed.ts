@@ -9,6 +9,7 @@ import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { runAll } from "../db/statements.ts";
 import { bumpGenerations } from "../deployments/store-generations.ts";
 import { issuer } from "../issuers/table.ts";
+import { ssoConnection } from "../sso/table.ts";
 import { provider } from "../providers/table.ts";
 import type { SealPlace } from "../seal/contract.ts";
 import { secretVersion } from "../secrets/table.ts";
@@ -56,6 +57,16 @@ export const SEALED: readonly SealedColumn[] = [
         .update(issuer)
         .set({ sealedSecret: to })
         .where(holding(scope, issuer, id, issuer.sealedSecret, from)),
+  },
+  {
+    kind: "sso",
+    table: ssoConnection,
+    column: ssoConnection.sealedSecret,
+    put: (scope, id, from, to) =>
+      scope.db
+        .update(ssoConnection)
+        .set({ sealedSecret: to })
+        .where(holding(scope, ssoConnection, id, ssoConnection.sealedSecret, from)),
   },
 ];
 

@@ -214,7 +214,7 @@ function toIssuer(row: Omit<IssuerRow, "lastChangeId">): Issuer {
     tenant_claim: row.tenantClaim,
     tenant_value: row.tenantValue,
     max_lifetime_seconds: row.maxLifetimeSeconds,
-    mappings: row.mappings.map((rule) => ({ ...rule })),
+    mappings: [...row.mappings],
     default_role: row.defaultRole,
     enabled: row.enabled,
     revision: row.revision,

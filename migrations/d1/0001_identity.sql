@@ -157,6 +157,55 @@ CREATE TABLE "issuer" (
 --> statement-breakpoint
 CREATE UNIQUE INDEX "issuer_issuer" ON "issuer" ("tenant_id", "issuer");
 --> statement-breakpoint
+CREATE TABLE "sso_connection" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "slug" text NOT NULL,
+  "name" text NOT NULL,
+  "issuer" text NOT NULL,
+  "client_id" text NOT NULL,
+  "sealed_secret" text,
+  "auth_method" text NOT NULL,
+  "scopes" text NOT NULL,
+  "create_members" integer NOT NULL,
+  "email_domains" text NOT NULL,
+  "mappings" text NOT NULL,
+  "default_role" text,
+  "enabled" integer NOT NULL,
+  "revision" integer NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "updated_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX "sso_connection_slug" ON "sso_connection" ("tenant_id", "slug");
+--> statement-breakpoint
+CREATE TABLE "sso_sign_in" (
+  "tenant_id" text NOT NULL,
+  "state_hash" text NOT NULL,
+  "browser_hash" text NOT NULL,
+  "connection_id" text NOT NULL,
+  "return_to" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "expires_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "state_hash")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "sso_sign_in_expiry" ON "sso_sign_in" ("expires_at_ms");
+--> statement-breakpoint
+CREATE TABLE "sso_identity" (
+  "tenant_id" text NOT NULL,
+  "connection_id" text NOT NULL,
+  "subject" text NOT NULL,
+  "user_id" text NOT NULL,
+  "last_change_id" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  PRIMARY KEY ("tenant_id", "connection_id", "subject")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "sso_identity_user" ON "sso_identity" ("tenant_id", "user_id");
+--> statement-breakpoint
 CREATE TABLE "audit_checkpoint" (
   "tenant_id" text NOT NULL,
   "seq" integer NOT NULL,

@@ -189,6 +189,79 @@ CREATE POLICY tenant_wall ON "issuer" USING (tenant_id = current_setting('app.te
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "issuer" TO berth_app;
 --> statement-breakpoint
+CREATE TABLE "sso_connection" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "slug" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "issuer" text COLLATE "C" NOT NULL,
+  "client_id" text COLLATE "C" NOT NULL,
+  "sealed_secret" text COLLATE "C",
+  "auth_method" text COLLATE "C" NOT NULL,
+  "scopes" text COLLATE "C" NOT NULL,
+  "create_members" bigint NOT NULL,
+  "email_domains" text COLLATE "C" NOT NULL,
+  "mappings" text COLLATE "C" NOT NULL,
+  "default_role" text COLLATE "C",
+  "enabled" bigint NOT NULL,
+  "revision" bigint NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "updated_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "sso_connection_slug" ON "sso_connection" ("tenant_id", "slug");
+--> statement-breakpoint
+ALTER TABLE "sso_connection" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "sso_connection" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "sso_connection" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "sso_connection" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "sso_sign_in" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "state_hash" text COLLATE "C" NOT NULL,
+  "browser_hash" text COLLATE "C" NOT NULL,
+  "connection_id" text COLLATE "C" NOT NULL,
+  "return_to" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "expires_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "state_hash")
+);
+--> statement-breakpoint
+CREATE INDEX "sso_sign_in_expiry" ON "sso_sign_in" ("expires_at_ms");
+--> statement-breakpoint
+ALTER TABLE "sso_sign_in" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "sso_sign_in" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "sso_sign_in" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "sso_sign_in" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "sso_identity" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "connection_id" text COLLATE "C" NOT NULL,
+  "subject" text COLLATE "C" NOT NULL,
+  "user_id" text COLLATE "C" NOT NULL,
+  "last_change_id" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  PRIMARY KEY ("tenant_id", "connection_id", "subject")
+);
+--> statement-breakpoint
+CREATE INDEX "sso_identity_user" ON "sso_identity" ("tenant_id", "user_id");
+--> statement-breakpoint
+ALTER TABLE "sso_identity" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "sso_identity" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "sso_identity" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "sso_identity" TO berth_app;
+--> statement-breakpoint
 CREATE TABLE "audit_checkpoint" (
   "tenant_id" text COLLATE "C" NOT NULL,
   "seq" bigint NOT NULL,

@@ -2,15 +2,16 @@
 import { builtIn } from "../../core/access/built-in.ts";
 import { grantsOf } from "../../core/access/effective.ts";
 import { demandGivable } from "../../core/access/store-roles.ts";
-import type { ClaimRule } from "../../core/claim-rules/contract.ts";
 import { type NamedRole, namedRoles } from "../../core/claim-rules/store.ts";
 import type { TenantScope } from "../../core/db/scope.ts";
-import type { Principal } from "../../core/principals/contract.ts";
+import type { Principal, Scope } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { heldBy } from "../edge/issuers.ts";
 
+type Rule = { readonly scopes?: readonly Scope[]; readonly role?: string | undefined };
+
 export type Ruled = {
-  readonly mappings?: readonly ClaimRule[] | undefined;
+  readonly mappings?: readonly Rule[] | undefined;
   readonly default_role?: string | null | undefined;
 };
 
@@ -34,7 +35,7 @@ export async function settledRules<T extends Ruled>(
     demandGivable(principal, heldBy(rule, roles).flatMap(grantsOf), `/mappings/${at}`);
   }
   if (default_role) {
-    const held = heldBy({ scopes: [], role: default_role }, roles);
+    const held = heldBy({ role: default_role }, roles);
     demandGivable(principal, held.flatMap(grantsOf), "/default_role");
   }
   return settled;
@@ -50,7 +51,7 @@ function settledNames<T extends Ruled>(ruled: T, roles: readonly NamedRole[]): T
   };
 }
 
-function withKeptRole(rule: ClaimRule, roles: readonly NamedRole[], pointer: string): ClaimRule {
+function withKeptRole(rule: Rule, roles: readonly NamedRole[], pointer: string): Rule {
   return rule.role === undefined ? rule : { ...rule, role: keptName(rule.role, roles, pointer) };
 }
 

@@ -3,7 +3,7 @@ import { accessFrom, type Held } from "../../core/access/effective.ts";
 import { builtIn } from "../../core/access/built-in.ts";
 import { matching } from "../../core/claim-rules/matching.ts";
 import type { NamedRole } from "../../core/claim-rules/store.ts";
-import type { ClaimRule } from "../../core/claim-rules/contract.ts";
+import type { Scope } from "../../core/principals/contract.ts";
 import { type IssuerRow, trustedIssuers } from "../../core/issuers/store.ts";
 import type { Sealer } from "../../core/seal/contract.ts";
 import type { TenantIssuer } from "../../core/tokens/contract.ts";
@@ -69,7 +69,7 @@ function keysOf(row: IssuerRow, sealer: Sealer | undefined): TenantIssuer["keys"
 
 /** What one rule brings: its scopes as a statement of its own, and its role. */
 export function heldBy(
-  { scopes, role }: Pick<ClaimRule, "scopes" | "role">,
+  { scopes = [], role }: { readonly scopes?: readonly Scope[]; readonly role?: string | undefined },
   roles: readonly NamedRole[],
 ): readonly Held[] {
   const own = { role: "claims", assignment: null };
@@ -84,6 +84,6 @@ function heldRole(name: string, roles: readonly NamedRole[]): readonly Held[] {
   return [{ role: name, assignment: null, statements }];
 }
 
-function allowing(scopes: ClaimRule["scopes"]) {
-  return { effect: "allow" as const, scopes };
+function allowing(scopes: readonly Scope[]) {
+  return { effect: "allow" as const, scopes: [...scopes] };
 }

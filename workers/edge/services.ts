@@ -47,6 +47,8 @@ export type Services = {
   /** By the hash of the cookie. */
   readonly sessions: ReadCache<ConsoleSession>;
   readonly tokens: TokenVerifier;
+  /** To issuers and providers outside, under the one egress rule. */
+  readonly fetchIssuer: Fetch;
   /** A tenant's gate, for one call. */
   readonly gate: (tenantId: string) => TenantGateRpc;
   readonly keyUses: KeyUses;
@@ -54,7 +56,7 @@ export type Services = {
 
 const TENANTS_KEPT = 2000;
 const KEYS_KEPT = 10_000;
-const KEY_SET_MAX_BYTES = 65_536;
+const ISSUER_MAX_BYTES = 65_536;
 const NEON_ROLE = "berth_app";
 
 const opened = new WeakMap<object, Services>();
@@ -71,6 +73,7 @@ export function servicesOf(env: Env): Services {
 
 function openServices(env: Env): Services {
   const config = parseConfig({ ...env }, "worker");
+  const fetchIssuer = issuerFetch(config);
   return {
     config,
     platform: platformOf(config, env),
@@ -83,7 +86,8 @@ function openServices(env: Env): Services {
     issuers: new ReadCache(config.credentialCacheMs, TENANTS_KEPT),
     clients: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
     sessions: new ReadCache(config.credentialCacheMs, KEYS_KEPT),
-    tokens: new TokenVerifier(config, keySetFetch(config)),
+    tokens: new TokenVerifier(config, fetchIssuer),
+    fetchIssuer,
     gate: (tenantId) => gateOf(env, tenantId),
     keyUses: new KeyUses((tenantId, uses) => gateStub(env, tenantId).count(tenantId, uses)),
   };
@@ -96,10 +100,10 @@ function platformOf(config: Config, env: Env): PlatformScope {
   return neonPlatform(neonTransaction(config.databaseUrl), NEON_ROLE, config.tiers);
 }
 
-/** Key sets of configured issuers, under the one egress rule. */
-function keySetFetch({ egressAllow, baseDomain }: Config): Fetch {
+/** Key sets, discovery and tokens of issuers, under the one egress rule. */
+function issuerFetch({ egressAllow, baseDomain }: Config): Fetch {
   const rule = { allow: egressAllow, ownHosts: [baseDomain] };
   return egressFetch((request, init) => fetch(request, init), rule, {
-    maxBytes: KEY_SET_MAX_BYTES,
+    maxBytes: ISSUER_MAX_BYTES,
   });
 }

@@ -12,6 +12,7 @@ import { deleteExpiredAnswers } from "../../core/idempotency/store.ts";
 import { deleteExpiredRefreshTokens } from "../../core/refresh/store.ts";
 import { listObjectsByTag } from "../../core/runtime-objects/store.ts";
 import { dropEndedVersions } from "../../core/secrets/store-rotate.ts";
+import { deleteExpiredSignIns } from "../../core/sso/store-sign-in.ts";
 import { deleteExpiredTickets } from "../../core/tickets/store.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { gateOf } from "../api/gate.ts";
@@ -57,6 +58,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
     () => deleteExpiredRefreshTokens(platform, nowMs),
     () => deleteExpiredAnswers(platform, nowMs),
     () => deleteExpiredTickets(platform, nowMs),
+    () => deleteExpiredSignIns(platform, nowMs),
     () => dropEndedVersions(platform, nowMs),
     () => resealSome(platform, services.config, nowMs),
   ]);
