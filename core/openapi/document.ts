@@ -44,7 +44,7 @@ export type Operation = {
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly "x-scope": string;
   readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly required: true; readonly content: Content };
+  readonly requestBody?: { readonly required: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, OpenApiResponse>>;
 };
 
@@ -156,9 +156,13 @@ function operation(route: DescribedRoute): Operation {
     security: route.scope === "open" ? [] : [{ bearer: [] }, { key: [] }, { console: [] }],
     "x-scope": route.scope,
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(route.json ? { requestBody: { required: true, content: json(route.json, "input") } } : {}),
+    ...(route.json ? { requestBody: bodyOf(route.json, route.bodyOptional === true) } : {}),
     responses: responsesOf(route.answers),
   };
+}
+
+function bodyOf(schema: z.ZodType, optional: boolean) {
+  return { required: !optional, content: json(schema, "input") };
 }
 
 function responsesOf(answers: readonly DescribedAnswer[]): Record<string, OpenApiResponse> {

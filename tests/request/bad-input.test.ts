@@ -124,6 +124,7 @@ describe.each(named(withBody))("%s", (_name, route) => {
   it("G14: refuses what is not JSON, with 400 and a pointer", async () => {
     const before = await everything();
     for (const [what, body] of MALFORMED) {
+      if (what === "nothing" && route.bodyOptional) continue;
       const { code, pointers } = await refusal(await send(route, { body }));
       expect([what, code]).toEqual([what, "malformed_json"]);
       expect(pointers?.[0]?.pointer).toBeTypeOf("string");
@@ -189,7 +190,10 @@ describe.each(named(withParam))("%s", (_name, route) => {
     const before = await everything();
     for (const id of ABSURD) {
       const body = route.json === undefined ? {} : { body: "{}" };
-      const answer = await send(route, { ...body, path: pathOf(route, id) });
+      const path = pathOf(route, id);
+      const answer = await send(route, { ...body, path });
+      // Dots are gone from an address before it is sent: that asked another route.
+      if (answer.ok && new URL(path, acme.origin).pathname !== path) continue;
       // The console's page is the same for every address; all else is a refusal.
       const page = answer.headers.get("content-type")?.startsWith("text/html") === true;
       const { status } = page ? answer : await refusal(answer);

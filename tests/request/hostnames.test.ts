@@ -277,7 +277,7 @@ describe("F4: faults outside", () => {
     await faults("cloudflare", fault);
     const looked = await verify(acme, row);
     expect(looked).toMatchObject({ status: "verifying", problem: expect.stringContaining(said) });
-    expect(JSON.stringify(looked)).not.toContain(env.CLOUDFLARE_API_TOKEN);
+    expect(JSON.stringify(looked)).not.toContain(servicesOf(env).config.cloudflare?.apiToken);
     await verify(acme, row);
     expect(await customs()).toHaveLength(1);
     await faults("cloudflare", fault);

@@ -35,6 +35,8 @@ export type Route = {
   readonly query?: z.ZodType;
   readonly header?: z.ZodType;
   readonly json?: z.ZodType;
+  /** Whether the body may be left out. */
+  readonly bodyOptional: boolean;
   readonly answers: readonly Answer[];
 };
 
@@ -49,7 +51,12 @@ export type Routed = {
 
 type Mark =
   | { readonly kind: "scope"; readonly scope: Scope | "open"; readonly summary: string }
-  | { readonly kind: "takes"; readonly target: Target; readonly schema: z.ZodType }
+  | {
+      readonly kind: "takes";
+      readonly target: Target;
+      readonly schema: z.ZodType;
+      readonly optional: boolean;
+    }
   | { readonly kind: "answers"; readonly answer: Answer };
 
 const marks = new WeakMap<object, Mark>();
@@ -141,7 +148,7 @@ export function takes<T extends Target, S extends z.ZodType>(
   { in: { [K in T]: z.input<S> }; out: { [K in T]: z.output<S> } }
 > {
   const { limitBytes = BODY_LIMIT, optional = false } = options;
-  return marked({ kind: "takes", target, schema }, async (c, next) => {
+  return marked({ kind: "takes", target, schema, optional }, async (c, next) => {
     const input = await parseInput(c.req, target, schema, { limitBytes, optional });
     // Hono's own type for it is `{}`: whatever the schema made, `valid` hands back.
     c.req.addValidatedData(target, input as object);
@@ -177,11 +184,19 @@ export function routeTable(app: Routed): readonly Route[] {
   return [...table.values()];
 }
 
-const UNDECLARED = { scope: "undeclared", summary: "", answers: [] } as const;
+const UNDECLARED = {
+  scope: "undeclared",
+  summary: "",
+  bodyOptional: false,
+  answers: [],
+} as const;
 
 function withMark(route: Route, mark: Mark | undefined): Route {
   if (mark === undefined) return route;
   if (mark.kind === "scope") return { ...route, scope: mark.scope, summary: mark.summary };
-  if (mark.kind === "takes") return { ...route, [mark.target]: mark.schema };
+  if (mark.kind === "takes") {
+    const bodyOptional = route.bodyOptional || mark.optional;
+    return { ...route, [mark.target]: mark.schema, bodyOptional };
+  }
   return { ...route, answers: [...route.answers, mark.answer] };
 }
