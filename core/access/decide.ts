@@ -64,18 +64,29 @@ export function weighings(question: Question): readonly Weighing[] {
 }
 
 /**
- * Could the principal be allowed this if more were known of the moment and the arguments? Then it
- * may know that the thing is there.
+ * May the principal know that the thing is there? Whoever may do what is asked, or read the agent;
+ * and, where reading is not denied, whoever could be allowed it at another hour or with other
+ * arguments.
  */
 export function mayKnow(question: Question): boolean {
   const { principal, scope, resource } = question;
   if (narrowedOut(principal, scope, resource)) return false;
   if (principal.grants === undefined) return true;
-  return weighings(question).some(
-    ({ grant, outcome, because }) =>
-      grant.effect === "allow" &&
-      (outcome === "met" || because.every((name) => name === "time" || name === "arguments")),
-  );
+  if (decide(question).allowed) return true;
+  const reading = decide({ ...question, scope: "agents:read" });
+  if (reading.allowed || reading.reason === "denied") return reading.allowed;
+  return principal.grants.some((grant) => {
+    if (grant.effect !== "allow" || !grant.scopes.includes(scope)) return false;
+    const { because } = weighingOf(atAnyHour(grant), question);
+    return because.every((name) => name === "arguments");
+  });
+}
+
+/** The statement without its hours; when it begins and ends stays. */
+function atAnyHour(grant: Grant): Grant {
+  if (grant.when?.time === undefined) return grant;
+  const { not_before, not_after } = grant.when.time;
+  return { ...grant, when: { ...grant.when, time: { not_before, not_after } } };
 }
 
 function counts(grant: Grant, effect: Grant["effect"], question: Question): boolean {

@@ -5,12 +5,12 @@ import {
   ExplainQuery as Query,
   Explanation,
 } from "../../core/access/contract.ts";
-import { decide, mayKnow } from "../../core/access/decide.ts";
+import { mayKnow } from "../../core/access/decide.ts";
 import { explained } from "../../core/access/explain.ts";
 import { aboutAgents } from "../../core/access/scopes.ts";
 import { getAgent } from "../../core/agents/store.ts";
 import type { TenantScope } from "../../core/db/scope.ts";
-import { type Principal, type Scope } from "../../core/principals/contract.ts";
+import type { Principal, Scope } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { findProjectId } from "../../core/projects/store.ts";
 import type { Arrival } from "../edge/arrival.ts";
@@ -30,7 +30,8 @@ export const access = newRoutes().get(
     const me = await demandPrincipal(c.get("arrival"));
     const principal = await meant(c.get("arrival"), me, query.principal);
     const nowMs = query.at === undefined ? c.get("nowMs") : Date.parse(query.at);
-    const resource = await factsAsked(c.get("scope"), { me, principal, query });
+    const asker = { me, nowMs: c.get("nowMs") };
+    const resource = await factsAsked(c.get("scope"), { asker, principal, query });
     const { scope, arguments: body } = query;
     return c.json(explained({ principal, scope, resource, arguments: body, nowMs }));
   },
@@ -47,7 +48,7 @@ async function meant(arrival: Arrival, me: Principal, id: string | undefined): P
 }
 
 type Asked = {
-  readonly me: Principal;
+  readonly asker: { readonly me: Principal; readonly nowMs: number };
   readonly principal: Principal;
   readonly query: ExplainQuery;
 };
@@ -58,7 +59,7 @@ type Asked = {
  *
  * @throws Problem `not_found` | `invalid`
  */
-async function factsAsked(scope: TenantScope, { me, principal, query }: Asked): Promise<Facts> {
+async function factsAsked(scope: TenantScope, { asker, principal, query }: Asked): Promise<Facts> {
   const { tenantId } = scope;
   const { agent, environment, project, owner, tags } = query;
   if (!aboutAgents(query.scope)) {
@@ -68,9 +69,9 @@ async function factsAsked(scope: TenantScope, { me, principal, query }: Asked): 
   }
   if (agent !== undefined) {
     const facts = { ...placeOf(await getAgent(scope, agent)), environment, tenantId };
-    const question = { principal: me, scope: query.scope, resource: facts };
-    const reads = decide({ ...question, scope: "agents:read" }).allowed;
-    if (!reads && !mayKnow(question)) throw missing("agent");
+    const nowMs = asker.nowMs;
+    const known = mayKnow({ principal: asker.me, scope: query.scope, resource: facts, nowMs });
+    if (!known) throw missing("agent");
     return facts;
   }
   const projectId = project === undefined ? undefined : await findProjectId(scope, project);

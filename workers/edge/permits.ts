@@ -59,8 +59,7 @@ export function permitsNew(principal: Principal, facts: AgentFacts): boolean {
 export function refusalOf(principal: Principal, place: Place, noun: string): Problem {
   const question = questionOf(principal, place);
   if (question === undefined || principal.grants === undefined) return missing(noun);
-  const reads = decide({ ...question, scope: "agents:read" }).allowed;
-  return reads || mayKnow(question) ? forbidden(question.scope) : missing(noun);
+  return mayKnow(question) ? forbidden(question.scope) : missing(noun);
 }
 
 /** Is what the principal may do all it holds, whatever agent it is done to? */
