@@ -7,12 +7,20 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { app } from "../../workers/app.ts";
 import { type Attempt, CASES, OWN, PLATFORM } from "../fixtures/isolation-cases.ts";
-import { type TestTenant, askPlatform, newCookie, newWorld } from "../fixtures/world.ts";
+import { LEAVING } from "../fixtures/isolation-life.ts";
+import { type TestTenant, askPlatform, newCookie, newWorld, provision } from "../fixtures/world.ts";
 
 /** What writes no entry, each with its reason. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
+  "POST /v1/tenant/erase": "the erasure is its record: the trail ends with its tenant",
   "POST /auth/token": "hands out what ends by itself and is stored nowhere",
   "POST /v1/keys/verify": "asks whether a key is good, and changes nothing but its meter",
+};
+
+/** The same on the platform's host. */
+const EXCEPTIONS_PLATFORM: Readonly<Record<string, string>> = {
+  "POST /v1/tenants/:id/erase": "the erasure is its record: the trail ends with its tenant",
+  "POST /v1/tenants/import": "the transfer is its record: an entry would change what was moved",
 };
 
 /** Open routes: they look at the credential themselves, so the request is made here. */
@@ -35,6 +43,9 @@ const BEFORE: Readonly<Record<string, (owner: TestTenant, id: string) => Promise
       json: { kind: "llm", instructions: "Not published yet." },
     }),
 };
+
+/** Asked at a tenant made for it. */
+const LEAVES = "POST /v1/tenant/export";
 
 const BEFORE_PLATFORM: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   "POST /v1/tenants/:id/reactivate": (path) =>
@@ -98,7 +109,7 @@ function expectNamed(entries: readonly Row[], path: string, ids: readonly string
 
 describe("F171: what changes something leaves an entry", { timeout: 30_000 }, () => {
   it("every such route has a case or a reason", () => {
-    const cases = [CASES, OWN, SIGNING, EXCEPTIONS].flatMap(Object.keys);
+    const cases = [CASES, OWN, SIGNING, EXCEPTIONS].flatMap(Object.keys).concat(LEAVES);
     expect(onTenant.filter((route) => !cases.includes(route))).toEqual([]);
     expect(onPlatform.filter((route) => !(route in PLATFORM))).toEqual([]);
     const routes = new Set([...onTenant, ...onPlatform]);
@@ -129,7 +140,16 @@ describe("F171: what changes something leaves an entry", { timeout: 30_000 }, ()
     });
   }
 
-  for (const route of onPlatform.filter((name) => name in PLATFORM)) {
+  it(`${LEAVES}, in its tenant's trail`, async () => {
+    const tenant = await provision("walked-out");
+    const attempt = await LEAVING[LEAVES]?.(tenant);
+    const [entry, ...others] = await ask(tenant, attempt ?? { path: "" });
+    expect(others).toEqual([]);
+    expect(entry).toMatchObject({ resource_id: tenant.id, actor_id: tenant.keyId });
+  });
+
+  const recorded = onPlatform.filter((name) => !(name in EXCEPTIONS_PLATFORM));
+  for (const route of recorded.filter((name) => name in PLATFORM)) {
     it(`${route}, in the trail of the tenant it is about`, async () => {
       const attempt = await PLATFORM[route]?.();
       const { path, headers, ...options } = attempt ?? { path: "" };

@@ -2,11 +2,18 @@
 import { applyD1Migrations, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import { liveAgent } from "../fixtures/agent-runs.ts";
-import { exportOf, importFile, setStatus } from "../fixtures/moving.ts";
-import { type TestTenant, newWorld } from "../fixtures/world.ts";
+import { ImportedTenant } from "../../core/transfer/contract.ts";
+import { beginTransfer } from "../../core/transfer/store.ts";
+import { runtimeOf } from "../../workers/api/runtime.ts";
+import { carryErasures } from "../../workers/jobs/erasures.ts";
+import { endStalled } from "../../workers/jobs/import.ts";
+import { lifeJob } from "../../workers/jobs/life.ts";
+import { addProvider, liveAgent, MODEL_SERVER, seenBy } from "../fixtures/agent-runs.ts";
+import { exportOf, importFile, linesOf, setStatus } from "../fixtures/moving.ts";
+import { type TestTenant, askPlatform, newKey, newWorld, provision } from "../fixtures/world.ts";
 
 const PASSPHRASE = "correct horse battery staple";
+const OPENED = `${JSON.stringify({ passphrase: PASSPHRASE })}\n`;
 
 let acme: TestTenant;
 
@@ -20,29 +27,256 @@ async function elsewhere(): Promise<void> {
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
 }
 
-describe("F15: a tenant moves", { timeout: 60_000 }, () => {
-  it("F15: export, import, export: the same bytes, secrets and all", async () => {
-    const base_url = `http://127.0.0.1:${env.TEST_MODEL_PORT}/v1`;
-    const provider = { slug: "openai", kind: "openai", base_url, api_key: "sk-canary-0123" };
-    await acme.json("/v1/providers", 201, { json: provider });
+async function arrived(text: string, query = "") {
+  const answer = await importFile(text, query);
+  const body: unknown = await answer.json();
+  expect([answer.status, body]).toMatchObject([201, {}]);
+  return ImportedTenant.parse(body);
+}
+
+/** Rows of this tenant that are no record of a transfer. */
+async function rowsOf(id: string): Promise<number> {
+  const scope = env.DB.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%\"tenant_id\"%' AND name <> 'transfer'",
+  );
+  let rows = 0;
+  for (const { name } of (await scope.all<{ name: string }>()).results) {
+    const count = env.DB.prepare(`SELECT count(*) AS n FROM "${name}" WHERE tenant_id = ?`);
+    rows += (await count.bind(id).first<{ n: number }>())?.n ?? 0;
+  }
+  return rows;
+}
+
+describe("a tenant that moves", { timeout: 60_000 }, () => {
+  it("F15: export, import, export: the same bytes; and it goes on as before", async () => {
+    await addProvider(acme);
+    await acme.json("/v1/secrets", 201, { json: { name: "CRM", value: "crm 🔑" } });
     const agent = await liveAgent(acme, "support");
+    const others = [await liveAgent(acme, "second"), await liveAgent(acme, "third")];
+    for (const other of others) await other.ask("مرحبا 👋🏽 \u2028 <&>");
+    const key = await newKey(acme, { scopes: ["agents:read"] });
     const first = await agent.ask("Grüße 👋 from Bremen");
-    const long = "ß".repeat(350_000);
-    const second = await agent.ask(long, { body: { session_id: first.session_id } });
+    const long = await agent.ask("ß".repeat(350_000), { body: { session_id: first.session_id } });
     await setStatus(acme, "suspend");
     const out = await exportOf(acme, { json: { passphrase: PASSPHRASE } });
-    expect(out).not.toContain("sk-canary");
+    expect(out).not.toContain("sk-test-0123");
+
     await elsewhere();
-    const key = JSON.stringify({ passphrase: PASSPHRASE });
-    const arrived = await importFile(`${key}\n${out}`);
-    expect([arrived.status, await arrived.json()]).toMatchObject([
-      201,
-      { tenant: { id: acme.id } },
-    ]);
+    expect((await arrived(OPENED + out)).tenant).toMatchObject({
+      id: acme.id,
+      status: "suspended",
+    });
     expect(await exportOf(acme, { json: { passphrase: PASSPHRASE } })).toBe(out);
+
     await setStatus(acme, "reactivate");
-    expect(await agent.get(second.id)).toEqual(second);
-    const third = await agent.ask("And now?", { body: { session_id: first.session_id } });
-    expect(third.status).toBe("succeeded");
+    expect(await agent.get(long.id)).toEqual(long);
+    const next = await agent.ask("And now?", { body: { session_id: first.session_id } });
+    expect(next.status).toBe("succeeded");
+    const [asked] = await seenBy(MODEL_SERVER, { key: `${next.id}/model.0` });
+    expect(asked?.body).toContain("Grüße 👋 from Bremen"); // its history
+    expect(asked?.headers["authorization"]).toBe("Bearer sk-test-0123"); // its key, opened again
+    expect((await acme.ask("/v1/agents", { as: key })).status).toBe(200);
+    expect((await acme.ask("/v1/audit/verify")).status).toBe(200);
+  });
+
+  it("F15: into the platform it was erased from", async () => {
+    const agent = await liveAgent(acme, "support", { model: "local/extract" });
+    const before = await agent.ask("Where is the office?");
+    await setStatus(acme, "suspend");
+    const out = await exportOf(acme);
+    const json = { confirm: acme.slug };
+    await (await askPlatform(`/v1/tenants/${acme.id}/erase`, { json })).text();
+    for (let hours = 1; ; hours += 1) {
+      const now = () => Date.now() + hours * 3_600_000;
+      if ((await carryErasures({ ...lifeJob(env), now }, 10)) === 0) break;
+    }
+    expect(await rowsOf(acme.id)).toBe(1); // the record of its end
+    await arrived(out);
+    expect(await exportOf(acme)).toBe(out);
+    await setStatus(acme, "reactivate");
+    expect(await agent.get(before.id)).toEqual(before);
+    expect((await agent.ask("Still there?")).status).toBe("succeeded");
+  });
+
+  it("F15: without the passphrase's secrets it runs, once its keys are written again", async () => {
+    await addProvider(acme);
+    const agent = await liveAgent(acme, "support");
+    await setStatus(acme, "suspend");
+    const out = await exportOf(acme);
+    await elsewhere();
+    await arrived(out);
+    await setStatus(acme, "reactivate");
+    const { data } = await acme.json<{
+      data: { id: string; has_key: boolean; revision: number }[];
+    }>("/v1/providers", 200);
+    expect(data).toMatchObject([{ has_key: false }]);
+    const headers = { "if-match": `"${data[0]?.revision}"` };
+    const json = { api_key: "sk-again" };
+    await acme.json(`/v1/providers/${data[0]?.id}`, 200, { method: "PATCH", json, headers });
+    const { id, status } = await agent.ask("Hello?");
+    expect(status).toBe("succeeded");
+    const [asked] = await seenBy(MODEL_SERVER, { key: `${id}/model.0` });
+    expect(asked?.headers["authorization"]).toBe("Bearer sk-again");
+  });
+
+  it("F15: under another slug, when it is said; only that word differs", async () => {
+    await setStatus(acme, "suspend");
+    const out = await exportOf(acme);
+    await elsewhere();
+    expect((await arrived(out, "?slug=acme-two")).tenant.slug).toBe("acme-two");
+    const again = linesOf(await exportOf(acme));
+    const changed = linesOf(out).filter(
+      (line, n) => JSON.stringify(line) !== JSON.stringify(again[n]),
+    );
+    expect(changed.map(({ t }) => t ?? "manifest")).toEqual(["tenant", "manifest"]);
+    const odd = await importFile(out, "?slug=www");
+    expect([odd.status, await odd.json()]).toMatchObject([409, {}]);
+  });
+});
+
+describe("a file that is refused", { timeout: 60_000 }, () => {
+  let out: string;
+  beforeEach(async () => {
+    await liveAgent(acme, "support", { model: "local/extract" });
+    await setStatus(acme, "suspend");
+    out = await exportOf(acme);
+  });
+
+  it("F15: because the tenant, or one of its slug, is here", async () => {
+    const there = await importFile(out);
+    expect([there.status, await there.json()]).toMatchObject([409, { code: "already_exists" }]);
+    await elsewhere();
+    await provision("acme");
+    const taken = await importFile(out);
+    expect([taken.status, await taken.json()]).toMatchObject([409, { code: "already_exists" }]);
+    expect(await rowsOf(acme.id)).toBe(0);
+  });
+
+  it("F15, G14: by the line that is wrong, and leaves nothing", async () => {
+    await elsewhere();
+    const lines = out.trimEnd().split("\n");
+    const at = (part: string) => lines.findIndex((line) => line.includes(part));
+    const agent = at('"t":"agent"');
+    const gate = at('"object":"gate"');
+    const changed = (n: number, line: string) => lines.toSpliced(n, 1, line);
+    const last = lines.length;
+    const cases: readonly (readonly [string, readonly string[], number | undefined])[] = [
+      ["no file at all", ["nonsense"], 1],
+      ["no header", lines.slice(1), 1],
+      ["another format", changed(0, lines[0]?.replace('"format":1', '"format":2') ?? ""), 1],
+      ["half of it", lines.slice(0, 12), undefined],
+      ["no manifest", lines.slice(0, -1), undefined],
+      ["a line that is not JSON", changed(agent, "{"), agent + 1],
+      ["an unknown table", changed(agent, '{"r":{},"t":"users"}'), agent + 1],
+      ["a table that is never exported", changed(agent, '{"r":{},"t":"ticket"}'), agent + 1],
+      ["an unknown column", changed(agent, '{"r":{"colour":1},"t":"agent"}'), agent + 1],
+      [
+        "another tenant's row",
+        changed(agent, '{"r":{"tenant_id":"ten_x"},"t":"agent"}'),
+        agent + 1,
+      ],
+      ["a missing column", changed(agent, '{"r":{"id":"agt_x"},"t":"agent"}'), agent + 1],
+      ["a member too many", changed(agent, '{"r":{},"t":"agent","x":1}'), agent + 1],
+      ["a row before the tenant", [lines[0] ?? "", lines[agent] ?? ""], 2],
+      ["a second tenant", lines.toSpliced(2, 0, lines[1] ?? ""), 3],
+      ["a row twice", lines.toSpliced(agent, 0, lines[agent] ?? ""), last + 1],
+      ["a row left out", lines.toSpliced(agent, 1), last - 1],
+      ["a changed word", changed(agent, lines[agent]?.replace("support", "suppork") ?? ""), last],
+      ["more after the manifest", [...lines, lines[agent] ?? ""], last],
+      ["a row of no object", lines.toSpliced(gate, 0, '{"o":"step","r":{}}'), undefined],
+      ["an object's unknown table", lines.toSpliced(gate + 1, 0, '{"o":"x","r":{}}'), undefined],
+      [
+        "an object's own mark",
+        lines.toSpliced(gate + 1, 0, '{"o":"meta","r":{"key":"k"}}'),
+        undefined,
+      ],
+      ["a table after the objects", lines.toSpliced(gate, 0, lines[agent] ?? ""), gate + 1],
+    ];
+    for (const [what, said, line] of cases) {
+      const answer = await importFile(`${said.join("\n")}\n`);
+      const body = await answer.json<{ errors?: { pointer: string }[] }>();
+      expect([what, answer.status]).toEqual([what, 422]);
+      if (line !== undefined) {
+        expect([what, body.errors?.[0]?.pointer]).toEqual([what, `line ${line}`]);
+      }
+      expect([what, await rowsOf(acme.id)]).toEqual([what, 0]);
+    }
+    const scope = { tenantId: acme.id, agentId: "agt_x", environment: "prod", replica: 0 };
+    expect(await runtimeOf(env, scope).exportPage(scope)).toMatchObject({ rows: [] });
+    await arrived(out); // and nothing of them is in the way
+    expect(await exportOf(acme)).toBe(out);
+  });
+
+  it("F15, G14: for its form: no NDJSON, no UTF-8, cut within a line, too large", async () => {
+    await elsewhere();
+    const headers = { "content-type": "application/json" };
+    const json = await askPlatform("/v1/tenants/import", { method: "POST", raw: out, headers });
+    expect(json.status).toBe(415);
+    const none = await askPlatform("/v1/tenants/import", {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+    });
+    expect(none.status).toBe(400);
+    expect((await importFile(out.slice(0, -40))).status).toBe(422);
+    expect((await importFile("x".repeat(17 * 1024 * 1024))).status).toBe(413);
+    expect(await rowsOf(acme.id)).toBe(0);
+  });
+
+  it("F15: for the passphrase, before anything is written", async () => {
+    await elsewhere();
+    const again = await provision("other");
+    await addProvider(again);
+    await setStatus(again, "suspend");
+    const wrapped = await exportOf(again, { json: { passphrase: PASSPHRASE } });
+    await elsewhere();
+    for (const text of [
+      wrapped,
+      `${JSON.stringify({ passphrase: "not the right one" })}\n${wrapped}`,
+    ]) {
+      const answer = await importFile(text);
+      expect([answer.status, await answer.json()]).toMatchObject([
+        422,
+        { errors: [{ pointer: "line 1" }] },
+      ]);
+    }
+    const provider = linesOf(wrapped).find(({ t }) => t === "provider");
+    const sealed = String(Object(provider?.["r"]).sealed_key);
+    const broken = wrapped.replace(sealed, `${sealed.slice(0, -2)}AA`);
+    expect((await importFile(OPENED + broken)).status).toBe(422);
+    expect(await rowsOf(again.id)).toBe(0);
+    await arrived(OPENED + wrapped);
+  });
+
+  it("F13, F15: because it names an id that another tenant's key is found by", async () => {
+    await elsewhere();
+    const victim = await provision("victim");
+    const key = linesOf(out).find(({ t }) => t === "key");
+    const evil = out.replaceAll(String(Object(key?.["r"]).id), victim.keyId);
+    const answer = await importFile(evil);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      422,
+      { errors: [{ detail: "has an id that is another tenant's" }] },
+    ]);
+    expect((await victim.ask("/v1/agents")).status).toBe(200);
+    expect(await rowsOf(acme.id)).toBe(0);
+  });
+
+  it("F15: nobody sees it while it arrives; what nobody carries on is swept by cron", async () => {
+    await elsewhere();
+    const job = lifeJob(env);
+    const of = { tenantId: acme.id, kind: "import", requestedBy: "platform" } as const;
+    const { id } = await beginTransfer(job.platform, of, Date.now());
+    const row = env.DB.prepare("INSERT INTO environment VALUES (?, 'prod', 1)");
+    await row.bind(acme.id).run();
+    expect((await acme.ask("/v1/agents")).status).toBe(404);
+    expect((await askPlatform(`/v1/tenants/${acme.id}`)).status).toBe(404);
+    expect((await importFile(out)).status).toBe(409);
+    expect(await endStalled(job, 10)).toBe(0);
+    const later = { ...job, now: () => Date.now() + 3_600_000 };
+    expect(await endStalled(later, 10)).toBe(1);
+    expect(await rowsOf(acme.id)).toBe(0);
+    const record = await askPlatform(`/v1/transfers/${id}`);
+    expect(await record.json()).toMatchObject({ status: "failed" });
+    await arrived(out);
   });
 });

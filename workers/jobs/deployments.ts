@@ -24,6 +24,7 @@ import { isId } from "../../core/ids.ts";
 import { priceOf } from "../../core/models/cost.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { buildRelease } from "../../core/releases/store.ts";
+import { findTenantStatus } from "../../core/tenants/store-status.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { type Batch, type Message, logFault, putOff } from "./batch.ts";
 
@@ -90,6 +91,8 @@ function passOverGone(error: unknown): void {
 /** A refusal ends the deployment as `failed`; a defect leaves it `building`, to be tried again. */
 async function deploy(job: DeploymentJob, { tenantId, deploymentId }: Wanted): Promise<void> {
   const scope = tenantScope(job.platform, tenantId);
+  const status = await findTenantStatus(scope);
+  if (status === undefined || status === "erasing") return; // DECISIONS 29
   try {
     await carryOut(job, scope, deploymentId);
   } catch (error) {

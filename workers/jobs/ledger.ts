@@ -10,6 +10,7 @@ import { type PlatformScope, tenantScope } from "../../core/db/scope.ts";
 import { upsertLedger } from "../../core/invocations/store.ts";
 import { isId } from "../../core/ids.ts";
 import { Problem } from "../../core/problem.ts";
+import { findTenantStatus } from "../../core/tenants/store-status.ts";
 import type {
   AgentRuntimeRpc,
   LedgerEntry,
@@ -79,9 +80,12 @@ async function settleWave(visits: readonly Visit[], job: LedgerJob): Promise<voi
 }
 
 async function pageOf(visit: Visit, { runtimeOf }: LedgerJob): Promise<Owed> {
-  const { page } = await putOffIf([visit], async () =>
-    Problem.unwrap(await runtimeOf(visit.owner).ledger(visit.owner, PAGE)),
-  );
+  const { page } = await putOffIf([visit], async () => {
+    const owed = await runtimeOf(visit.owner).ledger(visit.owner, PAGE);
+    // Erased meanwhile: its tombstone owes nothing, however late the message comes.
+    if (!owed.ok && owed.problem.code === "not_found") return { page: "[]" };
+    return Problem.unwrap(owed);
+  });
   return { ...visit, entries: JSON.parse(page) as LedgerEntry[] }; // our own object's
 }
 
@@ -92,7 +96,12 @@ async function writeTenant(
   const entries = owed.flatMap((visit) => visit.entries);
   const tenantId = owed[0]?.owner.tenantId;
   if (entries.length === 0 || tenantId === undefined) return owed;
-  await putOffIf(owed, () => upsertLedger(tenantScope(platform, tenantId), entries));
+  const scope = tenantScope(platform, tenantId);
+  await putOffIf(owed, async () => {
+    // One that is being erased gets no row any more (DECISIONS 29).
+    const status = await findTenantStatus(scope);
+    if (status !== undefined && status !== "erasing") await upsertLedger(scope, entries);
+  });
   return owed;
 }
 
