@@ -2,6 +2,7 @@ import { and, asc, eq, exists, ne } from "drizzle-orm";
 import { auditRow, recordedWhere } from "../audit/store-record.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { tenant } from "../tenants/table.ts";
+import { destroyed } from "./store.ts";
 import { dataKey } from "./table.ts";
 
 /** What is left of destroyed keys: how many there were, and a hash that names them all. */
@@ -20,16 +21,7 @@ export async function destroyDataKeys(scope: TenantScope, nowMs: number): Promis
   const entry = await auditRow(scope, fact, nowMs);
   const [, , rows] = await db.batch([
     recordedWhere(scope, entry, tenant, and(eq(tenant.id, tenantId), left)),
-    db
-      .update(dataKey)
-      .set({
-        state: "destroyed",
-        wrapped: null,
-        kid: null,
-        destroyedAtMs: nowMs,
-        lastChangeId: entry.id,
-      })
-      .where(standing),
+    db.update(dataKey).set(destroyed(entry.id, nowMs)).where(standing),
     db
       .select({ id: dataKey.id, fingerprint: dataKey.fingerprint })
       .from(dataKey)

@@ -8,7 +8,7 @@ import { newId } from "../ids.ts";
 import { Problem } from "../problem.ts";
 import type { WrappedKey } from "../seal/contract.ts";
 import type { DataKey } from "./contract.ts";
-import { type ForgeDataKey, newRow, oneDataKey } from "./store.ts";
+import { destroyed, type ForgeDataKey, newRow, oneDataKey } from "./store.ts";
 import { countSealed, nothingSealed, underDataKey } from "./store-sealed.ts";
 import { dataKey } from "./table.ts";
 
@@ -145,13 +145,7 @@ export async function destroyRetired(
   const [gone] = await scope.db.batch([
     scope.db
       .update(dataKey)
-      .set({
-        state: "destroyed",
-        wrapped: null,
-        kid: null,
-        destroyedAtMs: nowMs,
-        lastChangeId: entry.id,
-      })
+      .set(destroyed(entry.id, nowMs))
       .where(
         and(
           mine,
@@ -173,5 +167,5 @@ export async function countByMaster({ db }: PlatformScope): Promise<ReadonlyMap<
     .from(dataKey)
     .where(isNotNull(dataKey.kid))
     .groupBy(dataKey.kid);
-  return new Map(rows.map(({ kid, n }) => [kid ?? "", Number(n)]));
+  return new Map(rows.map(({ kid, n }) => [kid ?? "", n]));
 }

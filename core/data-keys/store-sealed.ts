@@ -5,7 +5,7 @@
  */
 import { type SQL, and, asc, count, eq, exists, isNotNull, not, sql } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
-import type { PlatformScope, TenantScope } from "../db/scope.ts";
+import type { Db, PlatformScope, TenantScope } from "../db/scope.ts";
 import { runAll } from "../db/statements.ts";
 import { bumpGenerations } from "../deployments/store-generations.ts";
 import { issuer } from "../issuers/table.ts";
@@ -21,8 +21,7 @@ type SealedColumn = {
   readonly kind: string;
   readonly table: SealedTable;
   readonly column: SQLiteColumn;
-  /** Put `to` where `from` still stands: whoever wrote in between keeps what they wrote. */
-  readonly put: (scope: TenantScope, id: string, from: string, to: string) => Update;
+  readonly set: (db: Db, blob: string) => { where(condition: SQL | undefined): Update };
 };
 
 type Update = Parameters<typeof runAll>[1][number];
@@ -32,41 +31,25 @@ export const SEALED: readonly SealedColumn[] = [
     kind: "provider",
     table: provider,
     column: provider.sealedKey,
-    put: (scope, id, from, to) =>
-      scope.db
-        .update(provider)
-        .set({ sealedKey: to })
-        .where(holding(scope, provider, id, provider.sealedKey, from)),
+    set: (db, blob) => db.update(provider).set({ sealedKey: blob }),
   },
   {
     kind: "secret",
     table: secretVersion,
     column: secretVersion.sealed,
-    put: (scope, id, from, to) =>
-      scope.db
-        .update(secretVersion)
-        .set({ sealed: to })
-        .where(holding(scope, secretVersion, id, secretVersion.sealed, from)),
+    set: (db, blob) => db.update(secretVersion).set({ sealed: blob }),
   },
   {
     kind: "issuer",
     table: issuer,
     column: issuer.sealedSecret,
-    put: (scope, id, from, to) =>
-      scope.db
-        .update(issuer)
-        .set({ sealedSecret: to })
-        .where(holding(scope, issuer, id, issuer.sealedSecret, from)),
+    set: (db, blob) => db.update(issuer).set({ sealedSecret: blob }),
   },
   {
     kind: "sso",
     table: ssoConnection,
     column: ssoConnection.sealedSecret,
-    put: (scope, id, from, to) =>
-      scope.db
-        .update(ssoConnection)
-        .set({ sealedSecret: to })
-        .where(holding(scope, ssoConnection, id, ssoConnection.sealedSecret, from)),
+    set: (db, blob) => db.update(ssoConnection).set({ sealedSecret: blob }),
   },
 ];
 
@@ -115,7 +98,7 @@ export async function countSealed(
       .select({ n: count() })
       .from(table)
       .where(and(mine, begins(column, beginning)));
-    sum += Number(row?.n ?? 0);
+    sum += row?.n ?? 0;
   }
   return sum;
 }
@@ -138,15 +121,20 @@ export async function tenantsUnder(
   return [...found].slice(0, limit);
 }
 
-/** Each value under another key, and with it a new generation of all that carries a copy. */
+/**
+ * Each value under another key, where it still is what was read: whoever wrote in between keeps
+ * what they wrote. All that carries a copy gets a new generation.
+ */
 export async function putSealed(
   scope: TenantScope,
   values: readonly (SealedValue & { readonly again: string })[],
   nowMs: number,
 ): Promise<void> {
-  const puts = values.flatMap(({ place, blob, again }) =>
-    SEALED.filter(({ kind }) => kind === place.kind).map(({ put }) =>
-      put(scope, place.id, blob, again),
+  const puts = values.flatMap(({ place: { kind, id }, blob, again }) =>
+    SEALED.filter((it) => it.kind === kind).map(({ table, column, set }) =>
+      set(scope.db, again).where(
+        and(eq(table.tenantId, scope.tenantId), eq(table.id, id), eq(column, blob)),
+      ),
     ),
   );
   if (puts.length > 0) await runAll(scope.db, [...puts, bumpGenerations(scope, undefined, nowMs)]);
@@ -170,14 +158,4 @@ export function nothingSealed({ db, tenantId }: TenantScope, beginning: string):
 
 function begins(column: SQLiteColumn, beginning: string): SQL | undefined {
   return and(isNotNull(column), sql`substr(${column}, 1, ${beginning.length}) = ${beginning}`);
-}
-
-function holding(
-  { tenantId }: TenantScope,
-  table: SealedTable,
-  id: string,
-  column: SQLiteColumn,
-  blob: string,
-): SQL | undefined {
-  return and(eq(table.tenantId, tenantId), eq(table.id, id), eq(column, blob));
 }

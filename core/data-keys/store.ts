@@ -85,3 +85,14 @@ export function newRow(
     lastChangeId: change,
   };
 }
+
+/** What is left of a key (K3). */
+export function destroyed(change: string, nowMs: number) {
+  return {
+    state: "destroyed",
+    wrapped: null,
+    kid: null,
+    destroyedAtMs: nowMs,
+    lastChangeId: change,
+  } as const;
+}

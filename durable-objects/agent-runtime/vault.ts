@@ -69,13 +69,14 @@ export class Vault {
 
   /** Takes every value of this release out of text. What does not open cannot have been sent. */
   readonly redactor = (): Redactor => {
-    this.#redactor ??= createRedactor([
-      ...this.#given,
-      ...(this.#release.secrets ?? [])
-        .flatMap((secret) => [secret, ...secret.earlier])
-        .map((it) => unlessSealed(() => this.#version(it)) ?? ""),
-      ...this.#release.providers.map((it) => unlessSealed(() => this.key(it)) ?? ""),
-    ]);
+    if (this.#redactor !== undefined) return this.#redactor;
+    const { providers, secrets = [] } = this.#release;
+    const values = [...this.#given, ...providers.map((it) => unlessSealed(() => this.key(it)))];
+    for (const secret of secrets) {
+      values.push(unlessSealed(() => this.#version(secret)));
+      for (const past of secret.earlier) values.push(unlessSealed(() => this.#version(past)));
+    }
+    this.#redactor = createRedactor(values.filter((value) => typeof value === "string"));
     return this.#redactor;
   };
 

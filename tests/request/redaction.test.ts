@@ -166,6 +166,8 @@ describe("F191 F190 F80: canaries", () => {
     await invoke("[[tool-call]] plain");
     await ask("/v1/secrets/rotate-data-key", { method: "POST" });
     await invoke("[[tool-call]] plain");
+    const sent = (await seenBy(FAR_SIDE, {})).map((it) => it.headers["authorization"]);
+    expect(sent).toContain(`Bearer ${CANARIES.rotated}`);
   });
 
   it("are refused without being repeated", async () => {
@@ -255,6 +257,7 @@ describe("F191 F190 F80: canaries", () => {
     }
     const sealing = await askPlatform("/v1/sealing");
     answers.push({ at: "/v1/sealing", text: await sealing.text() });
+    expect(answers.slice(-21).filter(({ at }) => !/: (?:200|404)$|sealing/.test(at))).toEqual([]);
   });
 
   it("stand in no table, no object, no answer and no log", async () => {

@@ -36,7 +36,8 @@ const create = (tenant: TestTenant, name: string, value: string) =>
   tenant.json<{ id: string }>("/v1/secrets", 201, { json: { name, value } });
 
 async function rowsOf(tenant: TestTenant): Promise<readonly Row[]> {
-  const query = "SELECT id, sealed FROM secret_version WHERE tenant_id = ? ORDER BY id";
+  const query =
+    "SELECT id, sealed FROM secret_version WHERE tenant_id = ? AND sealed IS NOT NULL ORDER BY id";
   return (await env.DB.prepare(query).bind(tenant.id).all<Row>()).results;
 }
 
@@ -148,14 +149,14 @@ describe("F190 F209: a data key's rotation", () => {
     expect(retiring.map((key) => key.id)).toContain(before[0]?.id);
     expect(active).toMatchObject({
       state: "active",
-      values: (await rowsOf(acme)).filter(({ sealed }) => sealed !== null).length + 1,
+      values: (await rowsOf(acme)).length + 1,
     });
     await reseal(Date.now() + GRACE_MS + 1000);
     expect(await dataKeys(acme)).toEqual([active]);
     const sealer = await sealerFor(acme);
     for (const row of await rowsOf(acme)) {
       const place = { tenantId: acme.id, kind: "secret", id: row.id };
-      if (row.sealed !== null) expect(sealer.open(place, row.sealed)).toMatch(/^value-of-/);
+      expect(sealer.open(place, row.sealed)).toMatch(/^value-of-/);
     }
     expect(await agent.ask("After")).toMatchObject({ status: "succeeded" });
   });
@@ -213,7 +214,7 @@ describe("F190 F209: the master key's rotation", () => {
     const sealer = createTenantSealer(aead, alone, acme.id, keys);
     for (const row of await rowsOf(acme)) {
       const place = { tenantId: acme.id, kind: "secret", id: row.id };
-      if (row.sealed !== null) expect(sealer.open(place, row.sealed)).toMatch(/^value-of-/);
+      expect(sealer.open(place, row.sealed)).toMatch(/^value-of-/);
     }
     const trail = await DB.prepare("SELECT action FROM audit WHERE action = ?")
       .bind("data_key.rewrapped")
