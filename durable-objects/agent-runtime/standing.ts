@@ -4,12 +4,12 @@ import { tenantScope, type PlatformScope } from "../../core/db/scope.ts";
 import { findLiveAgent } from "../../core/deployments/store.ts";
 import { findKey } from "../../core/keys/store.ts";
 import type { Meter } from "../../core/limits/contract.ts";
-import { findMembership, type Membership } from "../../core/members/store.ts";
 import { Problem, type ProblemCode, type ProblemData } from "../../core/problem.ts";
 import { CLOSE } from "../../core/sessions/frames.ts";
 import { getTenant } from "../../core/tenants/store.ts";
 import type { Owner } from "./contract.ts";
 import { faultOfKey } from "./standing-key.ts";
+import { faultOfUser, type SocketUser } from "./standing-user.ts";
 
 /** What a socket's being open rests on. */
 export type Grant = {
@@ -19,8 +19,8 @@ export type Grant = {
   /** Hash of the console session it came through. */
   readonly consoleSession: string | null;
   readonly endsAtMs: number | null;
-  /** The user to look at again; absent for other principals, and from who came by a session. */
-  readonly userId?: string;
+  /** The user to look at again; absent for other principals. */
+  readonly user?: SocketUser;
 };
 
 export type Standing =
@@ -58,7 +58,7 @@ export class Standings {
 
   async of(grant: Grant, nowMs: number): Promise<Standing> {
     if (ended(grant, nowMs)) return over("token_expired", "the credential has expired");
-    const name = `${grant.keyId} ${grant.consoleSession} ${grant.userId}`;
+    const name = `${grant.keyId} ${grant.consoleSession} ${grant.user?.id} ${grant.user?.beganAtMs}`;
     const known = this.#reads.get(name);
     if (known && this.fresh(known.atMs, nowMs)) return known.standing;
     const standing = look(this.#platform, grant, nowMs);
@@ -99,13 +99,13 @@ async function look(
     if (tenant?.status !== "active" || !agent) {
       return refused(CLOSE.gone, "not_found", "no such agent");
     }
-    const userId = session?.userId ?? grant.userId ?? null;
-    const member = userId === null ? null : await findMembership(scope, userId);
-    const lapsed = key === null ? undefined : await faultOfKey(scope, key, owner, agent, nowMs);
+    const { user } = grant;
+    const lapsed =
+      (key === null ? undefined : await faultOfKey(scope, key, owner, agent, nowMs)) ??
+      (user === undefined ? undefined : await faultOfUser(scope, user, owner, agent, nowMs));
     return (
       (lapsed && refused(CLOSE.credential, lapsed.code, lapsed.detail)) ??
-      (session === null ? undefined : faultOfSession(session, owner, nowMs)) ??
-      (member === null ? undefined : faultOfMember(member, session)) ?? {
+      (session === null ? undefined : faultOfSession(session, owner, nowMs)) ?? {
         ok: true,
         generation: agent.generation,
         atMs: nowMs,
@@ -137,16 +137,6 @@ function faultOfSession(
 ): Standing | undefined {
   if (session?.tenantId !== owner.tenantId) return over("invalid_token", "signed out");
   return session.expiresAtMs <= nowMs ? over("token_expired", "the session has ended") : undefined;
-}
-
-/** A user's sockets end with its place in the tenant, and with a sign-out everywhere. */
-function faultOfMember(
-  member: Membership | undefined,
-  session: ConsoleSession | null | undefined,
-): Standing | undefined {
-  if (member === undefined) return over("invalid_token", "no longer a member");
-  const old = session && session.createdAtMs < (member.sessionsFromMs ?? 0);
-  return old ? over("invalid_token", "signed out") : undefined;
 }
 
 function over(code: ProblemCode, detail: string): Standing {

@@ -195,14 +195,17 @@ describe("what ends what was begun", () => {
     const headers = { cookie: second, origin: acme.origin };
     const chat = await openChat(acme, agent, { as: null, headers });
     await chat.turn("When do you close?");
+    const byToken = await openChat(acme, agent, { as: tokens.access_token });
     const out = await person.ask("/auth/logout-all", { method: "POST" });
     expect(out.status).toBe(204);
     expect(await standing(person)).toBe(401);
     expect((await withCookie(acme, second, "/v1/users/me")).status).toBe(401);
     expect((await acme.ask("/v1/users/me", { as: tokens.access_token })).status).toBe(401);
     expect((await refresh(tokens.refresh_token)).status).toBe(400);
-    chat.send({ type: "ping" });
-    expect(await chat.closed).toMatchObject({ code: 4401 });
+    for (const socket of [chat, byToken]) {
+      socket.send({ type: "ping" });
+      expect(await socket.closed).toMatchObject({ code: 4401 });
+    }
     expect((await loginAs(acme, person)).status).toBe(200);
   });
 

@@ -1,6 +1,7 @@
 /** GET /a/{agent}/chat — a WebSocket to a session of an agent; frames in core/sessions/frames.ts. */
 import { z } from "zod";
 import { objectName } from "../../core/deployments/release.ts";
+import { isId } from "../../core/ids.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { consumeTicket } from "../../core/tickets/store.ts";
@@ -58,7 +59,9 @@ export const chat = newRoutes().get(
       principal: principal.id,
       keyId: principal.kind === "key" ? principal.id : null,
       consoleSession: principal.consoleSession ?? null,
-      ...(principal.id.startsWith("usr_") ? { userId: principal.id } : {}),
+      ...(isId("user", principal.id)
+        ? { user: { id: principal.id, beganAtMs: c.get("nowMs") } }
+        : {}),
       endsAtMs: principal.endsAtMs ?? null,
       ...(session === undefined ? {} : { session }),
       ...(after === undefined ? {} : { after }),
