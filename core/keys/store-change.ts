@@ -90,8 +90,19 @@ function successorOf(row: KeyTableRow) {
   const { tenantId, name, scopes, projectId, agentId, environment, ownerId } = row;
   const { allowedOrigins, allowedIps, rateLimits, credits, metadata, disabledAtMs } = row;
   return {
-    ...{ tenantId, name, scopes, projectId, agentId, environment, ownerId },
-    ...{ allowedOrigins, allowedIps, rateLimits, credits, metadata, disabledAtMs },
+    tenantId,
+    name,
+    scopes,
+    projectId,
+    agentId,
+    environment,
+    ownerId,
+    allowedOrigins,
+    allowedIps,
+    rateLimits,
+    credits,
+    metadata,
+    disabledAtMs,
     expiresAtMs: row.expiresAtMs,
     rotatedFrom: row.id,
     meterId: row.meterId ?? row.id,

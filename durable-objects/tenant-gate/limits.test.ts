@@ -1,12 +1,12 @@
 import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { gateOf } from "../../workers/api/gate.ts";
 import { type Demand, gateName } from "./contract.ts";
+import { gateStub } from "./stub.ts";
 
 const TENANT = "ten_acme";
 const minute = (subject: string, limit: number): Demand => ({ subject, limit, periodMs: 60_000 });
-const admit = (...demands: readonly Demand[]) => gateOf(env, TENANT).admit(TENANT, demands);
+const admit = (...demands: readonly Demand[]) => gateStub(env, TENANT).admit(TENANT, demands);
 const stub = () => env.TENANT_GATE.getByName(gateName(TENANT));
 
 const rows = () =>
@@ -75,6 +75,6 @@ describe("the limits of a tenant's gate", () => {
     await admit(minute("mine", 5));
     const theirs = runInDurableObject(stub(), (gate) => gate.admit("ten_globex", []));
     await expect(theirs).rejects.toThrow("another tenant's gate");
-    expect(await gateOf(env, TENANT).settle("ten_globex")).toBe(false);
+    expect(await gateStub(env, TENANT).settle("ten_globex")).toBe(false);
   });
 });
