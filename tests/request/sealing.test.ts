@@ -16,6 +16,14 @@ import { type TestTenant, askPlatform, deploy, newWorld } from "../fixtures/worl
 type DataKey = { readonly id: string; readonly state: string; readonly values: number };
 type Row = { readonly id: string; readonly sealed: string };
 
+/** An issuer whose tokens are made with a shared secret, which is sealed. */
+const SHARED_SECRET = {
+  name: "Shared",
+  issuer: "https://issuer.example",
+  audience: "berth",
+  alg: "HS256",
+  shared_secret: "a-secret-that-two-share-0123456789",
+};
 const OWN_KEY = "sk-own-1234567";
 
 let acme: TestTenant;
@@ -116,6 +124,7 @@ describe("F191 F104: what is sealed", () => {
 describe("F190 F209: a data key's rotation", () => {
   it("lets everything open at every moment, and ends with the old key destroyed", async () => {
     const { id } = await create(acme, "ROLLING", "value-of-roll-0");
+    await acme.json("/v1/issuers", 201, { json: SHARED_SECRET });
     const agent = await sender(acme, "rolling", "ROLLING");
     const before = await dataKeys(acme);
     const rounds = Array.from({ length: 4 }, (_, i) => i + 1);
@@ -149,7 +158,7 @@ describe("F190 F209: a data key's rotation", () => {
     expect(retiring.map((key) => key.id)).toContain(before[0]?.id);
     expect(active).toMatchObject({
       state: "active",
-      values: (await rowsOf(acme)).length + 1,
+      values: (await rowsOf(acme)).length + 2,
     });
     await reseal(Date.now() + GRACE_MS + 1000);
     expect(await dataKeys(acme)).toEqual([active]);
