@@ -83,6 +83,7 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
   }
 
   async count(tenantId: string, uses: readonly KeyUse[]): Promise<void> {
+    if (this.#life.erased) return; // told late: there is nothing left to count for
     this.#demand(tenantId);
     countUses(this.ctx.storage, uses);
   }

@@ -50,7 +50,7 @@ async function rowsOf(id: string): Promise<number> {
 describe("a tenant that moves", { timeout: 60_000 }, () => {
   it("F15: export, import, export: the same bytes; and it goes on as before", async () => {
     await addProvider(acme);
-    await acme.json("/v1/secrets", 201, { json: { name: "CRM", value: "crm 🔑" } });
+    await acme.json("/v1/secrets", 201, { json: { name: "CRM", value: "crm-secret 🔑" } });
     const agent = await liveAgent(acme, "support");
     const others = [await liveAgent(acme, "second"), await liveAgent(acme, "third")];
     for (const other of others) await other.ask("مرحبا 👋🏽 \u2028 <&>");
