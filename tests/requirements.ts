@@ -219,7 +219,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly [state: State, title
   F210: ["planned", "Trend windows"],
   F211: ["planned", "The sample benchmark's figures are reported"],
   F212: ["planned", "The shape of the health answer"],
-  F213: ["planned", "Claims and codes of tokens"],
+  F213: ["done", "Claims and codes of tokens"],
   F214: ["planned", "The nine status codes"],
   F215: ["planned", "The agreed number of tests"],
   F216: ["planned", "Versions stay compatible"],
