@@ -40,7 +40,7 @@ export function grantsOf(held: Held): readonly Grant[] {
     const scopes = [...new Set(statement.scopes.flatMap(scopesOf))];
     const of = { effect: statement.effect, role, statement: index, assignment };
     // An agent is in no environment: whoever holds one environment still reads the agents in it.
-    const free = environment === null ? [] : scopes.filter((scope) => FREE.includes(scope));
+    const free = environment === null ? [] : scopes.filter((scope) => FREE.has(scope));
     const bound = scopes.filter((scope) => !free.includes(scope));
     return [
       ...withWhen({ ...of, scopes: bound }, narrowed(statement.when, held)),
@@ -52,7 +52,7 @@ export function grantsOf(held: Held): readonly Grant[] {
   });
 }
 
-const FREE: readonly Scope[] = ["agents:read"];
+const FREE: ReadonlySet<Scope> = new Set(["agents:read"]);
 
 function withWhen(grant: Omit<Grant, "when">, when: Conditions | undefined): readonly Grant[] {
   if (grant.scopes.length === 0) return [];

@@ -23,11 +23,9 @@ export function explained(question: Question & { readonly nowMs: number }): Expl
     allowed,
     reason,
     by: by && standing(by),
-    statements: weighings(question).map(({ grant, outcome, because }) => ({
-      ...standing(grant),
-      outcome,
-      because: [...because],
-    })),
+    statements: weighings(question).map(({ grant, outcome, because }) =>
+      Object.assign(standing(grant), { outcome, because: [...because] }),
+    ),
   };
 }
 

@@ -35,7 +35,12 @@ export async function createRole(
   const id = newId("role", nowMs);
   const { slug, name, description } = input;
   const row = {
-    ...{ tenantId: scope.tenantId, id, slug, name, description, statements },
+    tenantId: scope.tenantId,
+    id,
+    slug,
+    name,
+    description,
+    statements,
     denies: deniesOf(statements),
     revision: 1,
     createdAtMs: nowMs,
@@ -198,7 +203,7 @@ export function lifted(
   const kept = new Set(after.map(canonical));
   return before
     .filter((statement) => statement.effect === "deny" && !kept.has(canonical(statement)))
-    .map((statement) => ({ ...statement, effect: "allow" }));
+    .map(({ scopes, when }) => ({ effect: "allow", scopes, when }));
 }
 
 /** 1 when a statement of them denies. */
@@ -239,7 +244,13 @@ function stale(revision: number): Problem {
 function toRole(row: Omit<typeof role.$inferSelect, "tenantId" | "denies" | "lastChangeId">): Role {
   const { id, slug, name, description, statements, revision } = row;
   return {
-    ...{ id, slug, name, description, built_in: false, statements: [...statements], revision },
+    id,
+    slug,
+    name,
+    description,
+    built_in: false,
+    statements: [...statements],
+    revision,
     created_at: rfc3339(row.createdAtMs),
     updated_at: rfc3339(row.updatedAtMs),
   };

@@ -3,7 +3,7 @@ import type { TenantScope } from "../db/scope.ts";
 import { member } from "../members/table.ts";
 import { builtIn } from "./built-in.ts";
 import type { Access, AssigneeKind, Statement } from "./contract.ts";
-import { accessFrom } from "./effective.ts";
+import { accessFrom, type Held } from "./effective.ts";
 import { assignment, role } from "./table.ts";
 
 /**
@@ -48,8 +48,12 @@ export async function findAccess(
   ]);
   if (kind === "user" && memberships.length === 0) return undefined;
   return accessFrom([
-    ...memberships.map((row) => ({ ...row, assignment: null, ...statementsOf(row) })),
-    ...assigned.map((row) => ({ ...row, ...statementsOf(row) })),
+    ...memberships.map((row): Held => ({
+      role: row.role,
+      statements: statementsOf(row),
+      assignment: null,
+    })),
+    ...assigned.map((row) => Object.assign(row, { statements: statementsOf(row) })),
   ]);
 }
 
@@ -57,6 +61,6 @@ export async function findAccess(
 function statementsOf(row: {
   readonly role: string;
   readonly statements: readonly Statement[] | null;
-}): { readonly statements: readonly Statement[] } {
-  return { statements: row.statements ?? builtIn(row.role)?.statements ?? [] };
+}): readonly Statement[] {
+  return row.statements ?? builtIn(row.role)?.statements ?? [];
 }

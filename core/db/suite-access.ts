@@ -63,7 +63,12 @@ export function accessCases(open: Open): void {
       expect(await getRole(scope, made.id)).toEqual(made);
       expect(await getRole(scope, "ops")).toEqual(made);
       expect((await listRoles(scope, FIRST_PAGE)).data.map(({ slug }) => slug)).toEqual([
-        ...["admin", "developer", "operator", "viewer", "auditor", "invoker"],
+        "admin",
+        "developer",
+        "operator",
+        "viewer",
+        "auditor",
+        "invoker",
         "ops",
       ]);
       expect(await refusal(getRole(other, made.id))).toBe("not_found");

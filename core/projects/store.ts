@@ -8,6 +8,7 @@ import type { TenantScope } from "../db/scope.ts";
 import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
+import { notCreated, withinQuota } from "../tiers/store.ts";
 import {
   type CreateProject,
   DEFAULT_PROJECT,
@@ -32,7 +33,7 @@ export function firstProject(tenantId: string, nowMs: number): typeof project.$i
   };
 }
 
-/** @throws Problem `already_exists` */
+/** @throws Problem `already_exists` | `quota_exceeded` */
 export async function createProject(
   scope: TenantScope,
   input: CreateProject,
@@ -41,8 +42,12 @@ export async function createProject(
   if (input.slug === DEFAULT_PROJECT) throw slugTaken();
   const id = newId("project", nowMs);
   const row = {
-    ...{ tenantId: scope.tenantId, id, ...input },
-    ...{ revision: 1, createdAtMs: nowMs, updatedAtMs: nowMs },
+    tenantId: scope.tenantId,
+    id,
+    ...input,
+    revision: 1,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
   };
   const after = toProject(row);
   const entry = await auditRow(
@@ -50,16 +55,18 @@ export async function createProject(
     { action: "project.created", kind: "project", id, after },
     nowMs,
   );
-  const [[made]] = await scope.db.batch([
-    scope.db
-      .insert(project)
-      .values({ ...row, lastChangeId: entry.id })
+  const quota = withinQuota(scope, "projects");
+  const [, [made]] = await scope.db.batch([
+    quota.hold,
+    quota
+      .insert(project, { ...row, lastChangeId: entry.id })
       .onConflictDoNothing()
       .returning({ id: project.id }),
     recordedWhere(scope, entry, project, oneProject(scope, id)),
   ]);
-  if (made === undefined) throw slugTaken();
-  return after;
+  if (made !== undefined) return after;
+  const named = and(eq(project.tenantId, scope.tenantId), eq(project.slug, input.slug));
+  throw await notCreated(scope, "projects", project, named, slugTaken());
 }
 
 /** In the order they were made; the default one is the first. */
@@ -252,7 +259,11 @@ function stale(revision: number): Problem {
 function toProject(row: Omit<typeof project.$inferSelect, "tenantId" | "lastChangeId">): Project {
   const { id, slug, name, description, revision } = row;
   return {
-    ...{ id, slug, name, description, revision },
+    id,
+    slug,
+    name,
+    description,
+    revision,
     created_at: rfc3339(row.createdAtMs),
     updated_at: rfc3339(row.updatedAtMs),
   };
