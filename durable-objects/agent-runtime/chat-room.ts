@@ -47,8 +47,9 @@ export class ChatRoom {
 
   /** Accept a socket the edge has granted; what the edge knew of it is looked at once more. */
   async open(grant: SocketGrant, tag: string): Promise<Response> {
-    const { owner, keyId, consoleSession, endsAtMs, user, generation } = grant;
-    const rests = { owner, keyId, consoleSession, endsAtMs, ...(user && { user }) };
+    const { owner, keyId, consoleSession, endsAtMs, user, client, generation } = grant;
+    const behind = { ...(user && { user }), ...(client !== undefined && { client }) };
+    const rests = { owner, keyId, consoleSession, endsAtMs, ...behind };
     const standing = await this.#standings.of(rests, Date.now());
     if (!standing.ok) return refusal(standing.problem);
     const session = sessionFor(this.#deps.kernel, grant, tag, Date.now());

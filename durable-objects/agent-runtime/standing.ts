@@ -8,6 +8,7 @@ import { Problem, type ProblemCode, type ProblemData } from "../../core/problem.
 import { CLOSE } from "../../core/sessions/frames.ts";
 import { getTenant } from "../../core/tenants/store.ts";
 import type { Owner } from "./contract.ts";
+import { faultOfClient } from "./standing-client.ts";
 import { faultOfKey } from "./standing-key.ts";
 import { faultOfUser, type SocketUser } from "./standing-user.ts";
 
@@ -21,6 +22,8 @@ export type Grant = {
   readonly endsAtMs: number | null;
   /** The user to look at again; absent for other principals. */
   readonly user?: SocketUser;
+  /** The app client to look at again, by id; absent for other principals. */
+  readonly client?: string;
 };
 
 export type Standing =
@@ -58,7 +61,8 @@ export class Standings {
 
   async of(grant: Grant, nowMs: number): Promise<Standing> {
     if (ended(grant, nowMs)) return over("token_expired", "the credential has expired");
-    const name = `${grant.keyId} ${grant.consoleSession} ${grant.user?.id} ${grant.user?.beganAtMs}`;
+    const { keyId, consoleSession, user, client } = grant;
+    const name = `${keyId} ${consoleSession} ${user?.id} ${user?.beganAtMs} ${client}`;
     const known = this.#reads.get(name);
     if (known && this.fresh(known.atMs, nowMs)) return known.standing;
     const standing = look(this.#platform, grant, nowMs);
@@ -99,10 +103,11 @@ async function look(
     if (tenant?.status !== "active" || !agent) {
       return refused(CLOSE.gone, "not_found", "no such agent");
     }
-    const { user } = grant;
+    const { user, client } = grant;
     const lapsed =
       (key === null ? undefined : await faultOfKey(scope, key, owner, agent, nowMs)) ??
-      (user === undefined ? undefined : await faultOfUser(scope, user, owner, agent, nowMs));
+      (user === undefined ? undefined : await faultOfUser(scope, user, owner, agent, nowMs)) ??
+      (client === undefined ? undefined : await faultOfClient(scope, client, owner, agent, nowMs));
     return (
       (lapsed && refused(CLOSE.credential, lapsed.code, lapsed.detail)) ??
       (session === null ? undefined : faultOfSession(session, owner, nowMs)) ?? {

@@ -10,6 +10,7 @@ import { Standings } from "../../durable-objects/agent-runtime/standing.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
 import { type TestAgent, addProvider, liveAgent } from "../fixtures/agent-runs.ts";
 import { type Chat, type Knock, attachments, knock, openChat } from "../fixtures/chat-client.ts";
+import { newClient, tokenOf } from "../fixtures/oauth.ts";
 import {
   type TestTenant,
   newAgent,
@@ -116,6 +117,15 @@ describe("S3: a socket ends", () => {
     await chat.turn("Hello");
     const out = await acme.ask("/auth/session", { method: "DELETE", as: null, headers });
     expect(out.status).toBe(204);
+    expect(await end(chat)).toEqual({ code: 4401, heard: 0 });
+  });
+
+  it("G10: with its app client, switched off", async () => {
+    const client = await newClient(acme, ["agents:invoke", "invocations:read"]);
+    const chat = await openChat(acme, agent.slug, { as: await tokenOf(acme, client) });
+    const headers = { "if-match": '"1"' };
+    const json = { enabled: false };
+    await acme.json(`/v1/clients/${client.id}`, 200, { method: "PATCH", headers, json });
     expect(await end(chat)).toEqual({ code: 4401, heard: 0 });
   });
 

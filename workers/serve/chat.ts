@@ -62,6 +62,7 @@ export const chat = newRoutes().get(
       ...(isId("user", principal.id)
         ? { user: { id: principal.id, beganAtMs: c.get("nowMs") } }
         : {}),
+      ...(principal.kind === "app_client" ? { client: principal.id } : {}),
       endsAtMs: principal.endsAtMs ?? null,
       ...(session === undefined ? {} : { session }),
       ...(after === undefined ? {} : { after }),
