@@ -1,4 +1,4 @@
-import { type SQL, and, asc, eq, gt, sql } from "drizzle-orm";
+import { type SQL, and, asc, eq, gt, or, sql } from "drizzle-orm";
 import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
@@ -10,6 +10,8 @@ import { owedMail } from "../mail/store.ts";
 import { joiningWhere } from "../members/store-join.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
+import { tenant } from "../tenants/table.ts";
+import { notCreated, withinQuota } from "../tiers/store.ts";
 import { user } from "../users/table.ts";
 import { type CreateInvitation, INVITATION_MS, type Invitation } from "./contract.ts";
 import { invitation } from "./table.ts";
@@ -24,7 +26,8 @@ export type Invited = { readonly invitation: Invitation; readonly mailId: string
  *
  * An open invitation of the address that has expired makes room.
  *
- * @throws Problem `already_exists` for who is a member, or has an invitation that still counts.
+ * @throws Problem `already_exists` for who is a member, or has an invitation that still counts |
+ *         `quota_exceeded`
  */
 export async function createInvitation(
   scope: TenantScope,
@@ -59,18 +62,23 @@ export async function createInvitation(
     eq(invitation.status, "open"),
     sql`${invitation.expiresAtMs} <= ${nowMs}`,
   );
+  const quota = withinQuota(scope, "members");
   await db.batch([
+    quota.hold,
     db.update(invitation).set({ status: "revoked" }).where(expired),
-    db.insert(invitation).values(row).onConflictDoNothing(),
+    quota.insert(invitation, row).onConflictDoNothing(),
     db.delete(invitation).where(and(one(scope, id), sql`exists (${known})`)),
     insertWhere(db, outbox, mail, invitation, one(scope, id)),
     recordedWhere(scope, entry, invitation, one(scope, id)),
   ]);
   const [made] = await db.select().from(invitation).where(one(scope, id));
   if (made === undefined) {
-    throw new Problem("already_exists", "a member, or invited already", {
+    const taken = new Problem("already_exists", "a member, or invited already", {
       errors: [{ pointer: "/email", detail: "a member, or invited already" }],
     });
+    const open = sql`select 1 from ${invitation} where ${invitation.tenantId} = ${tenantId} and ${invitation.email} = ${input.email} and ${invitation.status} = 'open'`;
+    const named = and(eq(tenant.id, tenantId), or(sql`exists (${known})`, sql`exists (${open})`));
+    throw await notCreated(scope, "members", tenant, named, taken);
   }
   return { invitation: toInvitation(made, nowMs), mailId: mail.id };
 }
