@@ -75,8 +75,8 @@ describe("F25: a personal key", () => {
     const chat = await openChat(acme, agent.slug, { as: secret });
     await chat.turn("Hello");
     await changeMember(cy, "DELETE");
-    expect(await told(await acme.ask("/v1/agents", { as: secret }))).toEqual([401, "key_disabled"]);
-    expect((await verify(acme, secret ?? "")).code).toBe("DISABLED");
+    expect(await told(await acme.ask("/v1/agents", { as: secret }))).toEqual([401, "key_revoked"]);
+    expect((await verify(acme, secret ?? "")).code).toBe("REVOKED");
     chat.send({ type: "message", text: "Am I still there?" });
     expect(await chat.closed).toMatchObject({ code: 4401 });
   });
