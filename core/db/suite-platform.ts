@@ -3,7 +3,11 @@ import { describe, expect, it } from "vitest";
 import { createAgent, deleteAgent } from "../agents/store.ts";
 import { audit } from "../audit/table.ts";
 import { newId } from "../ids.ts";
+import { createInvitation } from "../invitations/store.ts";
 import { createKey, revokeKey } from "../keys/store.ts";
+import { createProject } from "../projects/store.ts";
+import { createProvider } from "../providers/store.ts";
+import { createSecret } from "../secrets/store.ts";
 import {
   getOwnTenant,
   patchOwnTenant,
@@ -60,6 +64,42 @@ export function platformCases(open: Open): void {
       expect(await tenantQuotas(scope)).toMatchObject({
         quotas: expect.arrayContaining([{ noun: "keys", used: 0, allowed: 3 }]),
       });
+    });
+
+    it("F178: bounds everything that tiers name, each by its own count", async () => {
+      const own = (await newTenant(open(), "free")).scope;
+      const quotas = { members: 2, projects: 2, providers: 1, secrets: 1 };
+      const scope = { ...own, tiers: [{ slug: "free", quotas }] };
+      const sealer = { seal: () => "sealed", open: () => "" };
+      const secret = (name: string) =>
+        createSecret(scope, { name, value: "v", description: "" }, sealer, NOON);
+      const project = (slug: string) =>
+        createProject(scope, { slug, name: slug, description: "" }, NOON);
+      const provider = (slug: string) =>
+        createProvider(
+          scope,
+          { slug, kind: "openai", base_url: "https://p.test" },
+          async () => "",
+          NOON,
+        );
+      const invite = (email: string) => createInvitation(scope, { email, role: "viewer" }, NOON);
+      await secret("one");
+      await project("one");
+      await provider("one");
+      await invite("one@x.example");
+      expect(await refusal(secret("one"))).toBe("already_exists");
+      expect(await refusal(project("one"))).toBe("already_exists");
+      expect(await refusal(provider("one"))).toBe("already_exists");
+      expect(await refusal(invite("one@x.example"))).toBe("already_exists");
+      const more = [
+        () => secret("two"),
+        () => project("two"),
+        () => provider("two"),
+        () => invite("two@x.example"),
+      ];
+      for (const create of more) {
+        expect(await refusal(create())).toBe("quota_exceeded");
+      }
     });
 
     it("F178: another tier counts at once; none, from before there were tiers, bounds nothing", async () => {

@@ -8,7 +8,7 @@ import { newId } from "../ids.ts";
 import { type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import { tenant } from "../tenants/table.ts";
-import { quotaExceeded, withinQuota } from "../tiers/store.ts";
+import { notCreated, withinQuota } from "../tiers/store.ts";
 import { challengeName, type Hostname } from "./contract.ts";
 import { hostname } from "./table.ts";
 
@@ -48,14 +48,11 @@ export async function createHostname(
     recordedWhere(scope, entry, hostname, one(scope, id)),
   ]);
   if (made !== undefined) return made;
-  const [taken] = await db
-    .select({ id: hostname.id })
-    .from(hostname)
-    .where(and(mine(scope), eq(hostname.name, name)));
-  if (taken === undefined) throw await quotaExceeded(scope, "hostnames");
-  throw new Problem("already_exists", "the tenant has this hostname", {
+  const taken = new Problem("already_exists", "the tenant has this hostname", {
     errors: [{ pointer: "/name", detail: "taken" }],
   });
+  const named = and(mine(scope), eq(hostname.name, name));
+  throw await notCreated(scope, "hostnames", hostname, named, taken);
 }
 
 /** Hostnames in the order they were asked for. */

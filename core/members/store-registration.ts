@@ -4,13 +4,14 @@ import { usedBy, usedUp } from "../confirmations/store.ts";
 import { confirmation } from "../confirmations/table.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { newId } from "../ids.ts";
+import { withinQuota } from "../tiers/store.ts";
 import { user } from "../users/table.ts";
 import { and, eq, sql } from "drizzle-orm";
 import { joiningWhere } from "./store-join.ts";
 
 /**
  * Somebody who registered came back by the link: now there is a user. Of two that use the link one
- * does, and an address that got an account meanwhile gets no second one.
+ * does, an address that got an account meanwhile gets no second one, and the tier must have room.
  */
 export async function confirmRegistration(
   scope: TenantScope,
@@ -29,11 +30,13 @@ export async function confirmRegistration(
     usedBy(scope, link.id, entry.id),
     sql`not exists (select 1 from ${user} where ${user.tenantId} = ${scope.tenantId} and ${user.email} = ${email})`,
   );
+  const quota = withinQuota(scope, "members");
   const joining = { id, email, name, role, passwordHash, verifiedAtMs: nowMs };
   const one = and(eq(user.tenantId, scope.tenantId), eq(user.id, id));
   await scope.db.batch([
+    quota.hold,
     usedUp(scope, link.id, entry.id, nowMs),
-    ...joiningWhere(acting, joining, confirmation, used, nowMs),
+    ...joiningWhere(acting, joining, confirmation, and(used, quota.room), nowMs),
     recordedWhere(acting, entry, user, one),
   ]);
   const [made] = await scope.db.select({ id: user.id }).from(user).where(one);

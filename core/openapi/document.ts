@@ -14,6 +14,7 @@ export type DescribedRoute = {
   readonly query?: z.ZodType | undefined;
   readonly header?: z.ZodType | undefined;
   readonly json?: z.ZodType | undefined;
+  readonly bodyOptional?: boolean;
   readonly answers: readonly DescribedAnswer[];
 };
 

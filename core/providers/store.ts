@@ -8,11 +8,12 @@ import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import { knownSecrets } from "../secrets/store-references.ts";
+import { notCreated, withinQuota } from "../tiers/store.ts";
 import type { CreateProvider, Provider, ProviderPatch, SealProviderKey } from "./contract.ts";
 import { provider } from "./table.ts";
 
 /**
- * @throws Problem `already_exists` | `invalid` for a secret the tenant has not
+ * @throws Problem `already_exists` | `quota_exceeded` | `invalid` for a secret the tenant has not
  */
 export async function createProvider(
   scope: TenantScope,
@@ -39,17 +40,19 @@ export async function createProvider(
     updatedAtMs: nowMs,
     secretName: input.api_key_secret ?? null,
   };
-  const [[made]] = await db.batch([
-    db.insert(provider).values(row).onConflictDoNothing().returning(),
+  const quota = withinQuota(scope, "providers");
+  const [, [made]] = await db.batch([
+    quota.hold,
+    quota.insert(provider, row).onConflictDoNothing().returning(),
     bumpGenerations(scope, changedBy(scope, id, entry.id), nowMs),
     recordedIfChanged(scope, entry, provider, one(scope, id)),
   ]);
-  if (made === undefined) {
-    throw new Problem("already_exists", "the slug is taken", {
-      errors: [{ pointer: "/slug", detail: "taken" }],
-    });
-  }
-  return toProvider(made);
+  if (made !== undefined) return toProvider(made);
+  const taken = new Problem("already_exists", "the slug is taken", {
+    errors: [{ pointer: "/slug", detail: "taken" }],
+  });
+  const named = and(eq(provider.tenantId, tenantId), eq(provider.slug, input.slug));
+  throw await notCreated(scope, "providers", provider, named, taken);
 }
 
 /** Providers in the order they were made. */

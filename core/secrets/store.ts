@@ -16,13 +16,14 @@ import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import type { Sealer } from "../seal/contract.ts";
+import { notCreated, withinQuota } from "../tiers/store.ts";
 import type { CreateSecret, Secret, SecretPatch } from "./contract.ts";
 import { notInUse, usersOf } from "./store-references.ts";
 import { secret, secretVersion } from "./table.ts";
 
 const ROTATION_DUE_MS = 90 * 86_400_000;
 
-/** @throws Problem `already_exists` */
+/** @throws Problem `already_exists` | `quota_exceeded` */
 export async function createSecret(
   scope: TenantScope,
   input: CreateSecret,
@@ -46,8 +47,10 @@ export async function createSecret(
     lastUsedBy: null,
     lastChangeId: entry.id,
   };
-  const [[made]] = await db.batch([
-    db.insert(secret).values(row).onConflictDoNothing().returning(),
+  const quota = withinQuota(scope, "secrets");
+  const [, [made]] = await db.batch([
+    quota.hold,
+    quota.insert(secret, row).onConflictDoNothing().returning(),
     insertWhere(
       db,
       secretVersion,
@@ -57,12 +60,12 @@ export async function createSecret(
     ),
     recordedIfChanged(scope, entry, secret, oneSecret(scope, id)),
   ]);
-  if (made === undefined) {
-    throw new Problem("already_exists", "the name is taken", {
-      errors: [{ pointer: "/name", detail: "taken" }],
-    });
-  }
-  return toSecret(made, nowMs);
+  if (made !== undefined) return toSecret(made, nowMs);
+  const taken = new Problem("already_exists", "the name is taken", {
+    errors: [{ pointer: "/name", detail: "taken" }],
+  });
+  const named = and(eq(secret.tenantId, tenantId), eq(secret.name, input.name));
+  throw await notCreated(scope, "secrets", secret, named, taken);
 }
 
 /** Secrets in the order they were made, without their values. */

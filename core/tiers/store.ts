@@ -59,6 +59,22 @@ export async function quotaExceeded(scope: TenantScope, noun: QuotaNoun): Promis
   return new Problem("quota_exceeded", `the tier ${tier} allows ${allowed} ${noun}`);
 }
 
+/** Why nothing was inserted: `taken` where rows that `named` finds have the name, else the quota. */
+export async function notCreated(
+  scope: TenantScope,
+  noun: QuotaNoun,
+  table: SQLiteTable,
+  named: SQL | undefined,
+  taken: Problem,
+): Promise<Problem> {
+  const [holder] = await scope.db
+    .select({ one: sql`1` })
+    .from(table)
+    .where(named)
+    .limit(1);
+  return holder === undefined ? quotaExceeded(scope, noun) : taken;
+}
+
 /** How much of each noun there is, and how much there may be. */
 export async function tenantQuotas(scope: TenantScope): Promise<TenantQuotas> {
   const { db, tenantId, tiers } = scope;

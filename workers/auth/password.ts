@@ -15,7 +15,6 @@ import { Me, meOf } from "../api/users.ts";
 import type { AppEnv } from "../edge/context.ts";
 import { userPrincipal } from "../edge/principal-user.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
-import { demandActive } from "../edge/suspension.ts";
 import { sendOwedMail } from "../jobs/mail.ts";
 import { admitAttempt } from "./attempts.ts";
 import { LinkToken, linkInvalid, MAIL_OWED, MailOwed } from "./register.ts";
@@ -35,7 +34,6 @@ export const password = newRoutes()
     takes("json", z.strictObject({ email: Email })),
     answers(202, MailOwed, "The same whoever has an account."),
     async (c) => {
-      demandActive(tenantArrival(c));
       const { email } = c.req.valid("json");
       const { keep, services } = c.get("arrival");
       await admitAttempt(c.env, c.get("arrival"), "forgot", email);
@@ -52,7 +50,6 @@ export const password = newRoutes()
     async (c) => {
       demandOwnOrigin(c.get("arrival"));
       const arrival = tenantArrival(c);
-      demandActive(arrival);
       await admitAttempt(c.env, arrival, "link");
       const { token, password: chosen } = c.req.valid("json");
       const userId = await changed(c, token, chosen);

@@ -54,7 +54,6 @@ export const register = newRoutes()
       demandOwnOrigin(c.get("arrival"));
       const { invitation, ...person } = c.req.valid("json");
       if (invitation !== undefined) return joined(c, { token: invitation, ...person });
-      demandActive(tenantArrival(c));
       demandOpen(c);
       await admitAttempt(c.env, c.get("arrival"), "register", person.email);
       await requested(c, person);
@@ -68,7 +67,6 @@ export const register = newRoutes()
     answers(204, null, "It is confirmed: sign in."),
     async (c) => {
       demandOwnOrigin(c.get("arrival"));
-      demandActive(tenantArrival(c));
       await admitAttempt(c.env, c.get("arrival"), "link");
       await verified(c, c.req.valid("json").token);
       return c.body(null, 204);
@@ -91,8 +89,9 @@ export function linkInvalid(): Problem {
 }
 
 function demandOpen(c: Context<AppEnv>): void {
-  const { registration, flags } = c.get("tenant");
-  if (registration === "open" && flags.self_registration) return;
+  // That it is suspended is not for strangers (U1 of ../edge/suspension.ts).
+  const { registration, flags, status } = c.get("tenant");
+  if (registration === "open" && flags.self_registration && status === "active") return;
   throw new Problem("registration_closed", "ask an administrator for an invitation");
 }
 
@@ -117,6 +116,7 @@ async function verified(c: Context<AppEnv>, token: string): Promise<void> {
   if (found === undefined) throw linkInvalid();
   const subject = { tenantId: scope.tenantId, id: found.id, edition: 1 };
   if (!(await opens(c.get("config").masterKeys, token, subject))) throw linkInvalid();
+  demandActive(tenantArrival(c));
   const { userId } = found;
   if (found.purpose === "registration") {
     const role = c.get("tenant").default_role;
@@ -133,7 +133,6 @@ async function joined(
   { token, name, password, email }: Accept & { readonly email?: string },
 ): Promise<Response> {
   const arrival = tenantArrival(c);
-  demandActive(arrival);
   await admitAttempt(c.env, arrival, "link");
   const scope = scopeOf(c, "system", "system");
   const nowMs = c.get("nowMs");
@@ -141,6 +140,7 @@ async function joined(
   const found = id === undefined ? undefined : await findOpenInvitation(scope, id, nowMs);
   if (found === undefined || (email !== undefined && email !== found.email)) throw linkInvalid();
   if (!(await opens(c.get("config").masterKeys, token, found))) throw linkInvalid();
+  demandActive(arrival);
   demandGoodPassword(password, found.email, "/password");
   const passwordHash = await hashPassword(derive, password);
   const userId = await acceptInvitation(scope, found, { name, passwordHash }, nowMs);

@@ -17,7 +17,6 @@ import { forgetAccess } from "../edge/access.ts";
 import type { AppEnv } from "../edge/context.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
 import { sealerOf } from "../edge/sealing.ts";
-import { demandActive } from "../edge/suspension.ts";
 import { admitAttempt } from "./attempts.ts";
 import { scopeOf, startUserSession, tenantArrival } from "./sign-in.ts";
 import { userOf } from "./sso-people.ts";
@@ -111,11 +110,17 @@ async function comeBack(c: Context<AppEnv>, slug: string): Promise<Response> {
   });
 }
 
-/** @throws Problem `not_found` for one there is not, or that is off; `suspended` */
+/**
+ * While the tenant is suspended its own people may come in by it, and nobody else joins.
+ *
+ * @throws Problem `not_found` for one there is not, or that is off
+ */
 async function openConnection(c: Context<AppEnv>, slug: string): Promise<ConnectionRow> {
-  demandActive(tenantArrival(c));
-  const found = c.get("tenant").flags.sso ? await findConnection(c.get("scope"), slug) : undefined;
-  if (found?.enabled === true) return found;
+  const { flags, status } = c.get("tenant");
+  const found = flags.sso ? await findConnection(c.get("scope"), slug) : undefined;
+  if (found?.enabled === true) {
+    return { ...found, createMembers: found.createMembers && status === "active" };
+  }
   throw new Problem("not_found", "no such connection");
 }
 

@@ -81,7 +81,6 @@ const NO_STORE = { "cache-control": "no-store", pragma: "no-cache" };
 /** The form of a request that may be looked at. @throws OAuthError | Problem */
 async function begun(c: Context<AppEnv>): Promise<Form> {
   const arrival = tenantArrival(c);
-  demandActive(arrival);
   const address = addressOf(arrival.request);
   if (address !== null) await admit(c, `token/address/${address}`, ADDRESS_LIMIT);
   return readForm(c.req.raw);
@@ -93,6 +92,7 @@ async function clientGrant(c: Context<AppEnv>, form: Form): Promise<TokenAnswer>
   if (presented === undefined) throw new OAuthError("invalid_client", "authenticate the client");
   const nowMs = c.get("nowMs");
   const client = await provenClient(c.get("scope"), presented, nowMs);
+  demandActive(tenantArrival(c));
   await admit(c, `token/client/${client.id}`, CLIENT_LIMIT);
   demandThisHost(form, c.get("origin"));
   const { scopes: held } = clientAccess(
