@@ -104,17 +104,6 @@ export async function chainPart(
   return { entries: rows.map(toEntry), checkpoints: checkpoints.map(toCheckpoint) };
 }
 
-/** The last checkpoint; undefined when there is none. */
-export async function lastCheckpoint(scope: TenantScope): Promise<Checkpoint | undefined> {
-  const [row] = await scope.db
-    .select()
-    .from(auditCheckpoint)
-    .where(eq(auditCheckpoint.tenantId, scope.tenantId))
-    .orderBy(desc(auditCheckpoint.seq))
-    .limit(1);
-  return row && toCheckpoint(row);
-}
-
 /** The checkpoint at `seq`; undefined when there is none. */
 export async function findCheckpoint(
   scope: TenantScope,
@@ -133,7 +122,7 @@ export async function countWaiting(scope: TenantScope): Promise<number> {
     .select({ count: sql<number>`count(*)` })
     .from(audit)
     .where(and(mine(scope), isNull(audit.seq)));
-  return Number(row?.count ?? 0);
+  return row?.count ?? 0;
 }
 
 /** Cron: tenants with entries that wait, after `after` in the order of their ids. */

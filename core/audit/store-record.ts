@@ -66,7 +66,7 @@ export async function record(scope: TenantScope, fact: Fact, nowMs: number): Pro
 }
 
 /**
- * The entry, written for the row of `table` that `where` finds: before a guarded delete.
+ * The entry, written when `where` finds a row of `table`, once: before a guarded delete.
  *
  * @param row  `resourceId` may be a column of `table`.
  */
@@ -76,7 +76,7 @@ export function recordedWhere(
   table: SQLiteTable,
   where: SQL | undefined,
 ) {
-  return insertWhere(scope.db, audit, row, table, where);
+  return insertWhere(scope.db, audit, row, table, where, true);
 }
 
 /** The entry, after a guarded statement that set `lastChangeId` to the entry's id. */

@@ -1,6 +1,6 @@
 import { type SQL, and, eq, lte } from "drizzle-orm";
-import { auditRow, recorded } from "../audit/store-record.ts";
-import type { PlatformScope, TenantScope } from "../db/scope.ts";
+import { auditRow, recorded, recordedWhere } from "../audit/store-record.ts";
+import { type PlatformScope, type TenantScope, actingAs } from "../db/scope.ts";
 import { hashSecret, newSecret } from "../keys/format.ts";
 import { CONSOLE_SESSION_MS, type ConsoleSession } from "./contract.ts";
 import { consoleSession } from "./table.ts";
@@ -53,13 +53,26 @@ export async function findConsoleSession(
   return row;
 }
 
-/** Sign out; again is no error. */
-export async function deleteConsoleSession(scope: TenantScope, tokenHash: string): Promise<void> {
-  await scope.db
-    .delete(consoleSession)
-    .where(
-      and(eq(consoleSession.tenantId, scope.tenantId), eq(consoleSession.tokenHash, tokenHash)),
-    );
+/** Sign out, as whoever the session stands for; again is no error. */
+export async function deleteConsoleSession(
+  scope: TenantScope,
+  tokenHash: string,
+  nowMs: number,
+): Promise<void> {
+  const one = and(
+    eq(consoleSession.tenantId, scope.tenantId),
+    eq(consoleSession.tokenHash, tokenHash),
+  );
+  const [row] = await scope.db.select().from(consoleSession).where(one);
+  if (row === undefined) return;
+  const [kind, id] =
+    row.userId === null ? (["key", row.keyId] as const) : (["user", row.userId] as const);
+  const acting = actingAs(scope, { ...scope.by, kind, id });
+  const entry = await auditRow(acting, { action: "session.ended", kind, id }, nowMs);
+  await scope.db.batch([
+    recordedWhere(scope, entry, consoleSession, one),
+    scope.db.delete(consoleSession).where(one),
+  ]);
 }
 
 /** All sessions of a user, as a statement of a batch. */

@@ -69,9 +69,8 @@ describe("migrations of what a release has shipped", () => {
       ]);
     }
     // What came since is empty there, or a column that was not: null.
-    const known = new Set(shipped.keys());
-    for (const [table, rows] of after)
-      if (!known.has(table)) expect([table, rows]).toEqual([table, []]);
+    const filled = [...after].filter(([table, rows]) => !shipped.has(table) && rows.length > 0);
+    expect(filled).toEqual([]);
   });
 
   it(

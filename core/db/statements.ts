@@ -29,6 +29,8 @@ export function excluded(column: SQLiteColumn): SQL {
  *
  * The way a batch does not half-apply on D1 (DECISIONS 26): a guarded statement that missed leaves
  * nothing for `where` to find, so what depends on it is not written either.
+ *
+ * @param once  At most one row, however many `where` finds.
  */
 export function insertWhere<T extends SQLiteTable>(
   db: Db,
@@ -36,6 +38,7 @@ export function insertWhere<T extends SQLiteTable>(
   row: SQLiteInsertValue<T>,
   from: SQLiteTable | null,
   where: SQL | undefined,
+  once = false,
 ) {
   const values: Record<string, unknown> = row;
   const cells = Object.entries(getTableColumns(table)).map(([key, column]) => {
@@ -45,9 +48,10 @@ export function insertWhere<T extends SQLiteTable>(
   });
   const source = from === null ? sql`` : sql` from ${from}`;
   const condition = where ?? sql`1 = 1`;
+  const limit = once ? sql` limit 1` : sql``;
   return db
     .insert(table)
-    .select(sql`select ${sql.join(cells, sql`, `)}${source} where ${condition}`);
+    .select(sql`select ${sql.join(cells, sql`, `)}${source} where ${condition}${limit}`);
 }
 
 /** A batch of any number of statements; none is no round trip. */

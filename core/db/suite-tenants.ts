@@ -204,9 +204,9 @@ export function tenantCases(open: Open): void {
         createdAtMs: NOON,
         expiresAtMs: NOON + CONSOLE_SESSION_MS,
       });
-      await deleteConsoleSession((await newTenant(open())).scope, hash);
+      await deleteConsoleSession((await newTenant(open())).scope, hash, NOON);
       expect(await findConsoleSession(open(), hash)).toBeDefined();
-      await deleteConsoleSession(scope, hash);
+      await deleteConsoleSession(scope, hash, NOON);
       expect(await findConsoleSession(open(), hash)).toBeUndefined();
       const late = await createConsoleSession(scope, { keyId: key.id }, NOON);
       await deleteExpiredConsoleSessions(open(), NOON + CONSOLE_SESSION_MS);

@@ -44,7 +44,8 @@ export async function recordAsking<T>(
   } catch (error) {
     if (error instanceof Problem) {
       const detail = { code: error.code };
-      await record(c.get("scope"), { ...fact, result: "refused", detail }, nowMs);
+      // A later moment, so that the two stand in this order.
+      await record(c.get("scope"), { ...fact, result: "refused", detail }, nowMs + 1);
     }
     throw error;
   }

@@ -89,7 +89,7 @@ async function endPresentedSession(c: SigningIn): Promise<void> {
   const { request, origin, services } = c.get("arrival");
   for (const token of sessionTokensOf(request, origin)) {
     const hash = sha256(token);
-    await deleteConsoleSession(c.get("scope"), hash);
+    await deleteConsoleSession(scopeOf(c, "system", "system"), hash, c.get("nowMs"));
     services.sessions.forget(hash);
   }
 }
