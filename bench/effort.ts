@@ -9,6 +9,9 @@ export type Effort = {
   readonly agents: number;
   /** The late turn that is compared with a session's first. */
   readonly turn: number;
+  /** What the identity measure has many of, beside one of each. */
+  readonly keys: number;
+  readonly tenants: number;
   /** Starts of each server. */
   readonly starts: number;
   /** Invocations open at the kill. */
@@ -21,6 +24,8 @@ export const FULL: Effort = {
   windowMs: 600,
   agents: 1000,
   turn: 1000,
+  keys: 10_000,
+  tenants: 1000,
   starts: 7,
   inFlight: 200,
 };
@@ -31,6 +36,8 @@ export const QUICK: Effort = {
   windowMs: 300,
   agents: 100,
   turn: 100,
+  keys: 1000,
+  tenants: 100,
   starts: 2,
   inFlight: 50,
 };

@@ -31,8 +31,7 @@ const MadeDeployment = z.object({ id: z.string(), status: z.string(), error: z.u
 
 export async function prepareTenant(server: Server, modelUrl: string): Promise<Tenant> {
   const apex = `localhost:${server.port}`;
-  const platform = apiOf(server, apex, server.ready.platformKey ?? "");
-  const made = await platform("POST", "/v1/tenants", 201, {
+  const made = await platformOf(server)("POST", "/v1/tenants", 201, {
     slug: "bench",
     name: "Bench",
     admin: { email: "admin@bench.example", name: "Bench" },
@@ -43,6 +42,11 @@ export async function prepareTenant(server: Server, modelUrl: string): Promise<T
   const api = apiOf(server, tenant.host, tenant.key);
   await api("POST", "/v1/providers", 201, { slug: "stub", kind: "openai", base_url: modelUrl });
   return tenant;
+}
+
+/** The API of the platform's host, with its key. */
+export function platformOf(server: Server): Api {
+  return apiOf(server, `localhost:${server.port}`, server.ready.platformKey ?? "");
 }
 
 export function agentHere(server: Server, tenant: Tenant) {

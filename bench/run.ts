@@ -26,6 +26,7 @@ import { agents } from "./measures/agents.ts";
 import { coldStart } from "./measures/cold-start.ts";
 import { counted } from "./measures/counted.ts";
 import { firstToken } from "./measures/first-token.ts";
+import { identity } from "./measures/identity.ts";
 import { latency } from "./measures/latency.ts";
 import type { Pair } from "./measures/pair.ts";
 import { recovery } from "./measures/recovery.ts";
@@ -43,6 +44,7 @@ const MEASURES: Readonly<Record<string, (world: World, effort: Effort) => Promis
   "first-token": sideBySide(firstToken),
   session: sideBySide(session),
   counted,
+  identity,
   agents,
   "cold-start": coldStart,
   recovery,

@@ -5,7 +5,7 @@ import { build, ROOT } from "../tools/build.ts";
 import type { Bundle } from "../tools/build.ts";
 import { bundleFloor } from "./floor/bundle.ts";
 import type { Target } from "./load.ts";
-import { agentHere, prepareTenant } from "./product.ts";
+import { agentHere, platformOf, prepareTenant } from "./product.ts";
 import type { Api, Tenant } from "./product.ts";
 import { startServer } from "./process.ts";
 import type { Server } from "./process.ts";
@@ -36,6 +36,7 @@ export type ProductOptions = ServerOptions & {
 
 export type Product = Contender & {
   readonly api: Api;
+  readonly platform: Api;
   /** Make agents of these names live. */
   readonly deploy: (names: readonly string[]) => Promise<void>;
 };
@@ -146,6 +147,7 @@ function productOn(server: Server, tenant: Tenant): Product {
   const agents = agentHere(server, tenant);
   return {
     server,
+    platform: platformOf(server),
     ...agents,
     target: (name, { headers = {}, session } = {}) => ({
       port: server.port,

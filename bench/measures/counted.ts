@@ -33,7 +33,7 @@ export async function counted(world: World): Promise<Row[]> {
  * Counters of `CALLS` invocations. The ledger's upkeep runs beside them and credentials are read
  * again every 5 s, so of several turns the one with the fewest D1 queries is the warm path.
  */
-async function leastOf(product: Product): Promise<Counters | undefined> {
+export async function leastOf(product: Product): Promise<Counters | undefined> {
   const callers = new Callers(1);
   const target = product.target(AGENT);
   for (let call = 0; call < CALLS; call += 1) await callers.call(target);
