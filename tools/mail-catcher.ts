@@ -24,13 +24,15 @@ const Message = z.object({
 
 const LARGEST_BYTES = 1_000_000;
 
-export async function startMailCatcher(options: {
+type Catching = {
   /** Where messages are written, one JSON file each, readable by their owner alone. */
   readonly dir: string;
   /** What a sender must show: others on this machine are no senders. */
   readonly key: string;
   readonly log: (line: string) => void;
-}): Promise<MailCatcher> {
+};
+
+export async function startMailCatcher(options: Catching): Promise<MailCatcher> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const server = createServer((request, response) => {
     take(request, response, options).catch(() => response.writeHead(500).end());
@@ -51,7 +53,7 @@ export async function startMailCatcher(options: {
 async function take(
   request: IncomingMessage,
   response: ServerResponse,
-  { dir, key, log }: { readonly dir: string; readonly key: string; log(line: string): void },
+  { dir, key, log }: Catching,
 ): Promise<void> {
   if (!same(request.headers.authorization ?? "", `Bearer ${key}`)) {
     response.writeHead(401).end();

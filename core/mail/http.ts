@@ -13,7 +13,7 @@ export type MailApi = {
 
 const TIMEOUT_MS = 10_000;
 /** Of the 4xx those that say nothing about the message. */
-const NOT_THE_MESSAGE = [401, 403, 404, 408, 409, 425, 429];
+const NOT_THE_MESSAGE = new Set([401, 403, 404, 408, 409, 425, 429]);
 
 export function httpMail(fetch: Fetch, api: MailApi): SendMail {
   return async (mail) => {
@@ -46,6 +46,6 @@ async function post(fetch: Fetch, { url, key, from }: MailApi, mail: Mail): Prom
 function verdict(status: number): Sent {
   const detail = `answered ${status}`;
   if (status >= 200 && status < 300) return { outcome: "sent", detail };
-  const refused = status >= 400 && status < 500 && !NOT_THE_MESSAGE.includes(status);
+  const refused = status >= 400 && status < 500 && !NOT_THE_MESSAGE.has(status);
   return { outcome: refused ? "refused" : "later", detail };
 }

@@ -26,7 +26,7 @@ function faultOf(password: string, email: string): string | undefined {
     return "contains the e-mail address";
   }
   const bare = password.replace(/[\d!.?*#$@_-]+$/, "");
-  if (WORST.has(password) || WORST.has(bare) || [...new Set(password)].length < 3) {
+  if (WORST.has(password) || WORST.has(bare) || new Set(password).size < 3) {
     return "is among the passwords that are guessed first";
   }
   return undefined;

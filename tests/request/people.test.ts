@@ -146,7 +146,7 @@ describe("refresh tokens", () => {
   it("F21: of two uses at once one wins, and the family is over: there is no grace", async () => {
     const { refresh_token } = await tokensOf(acme, await newPerson(acme));
     const both = await Promise.all([refresh(refresh_token), refresh(refresh_token)]);
-    expect(both.map(({ status }) => status).sort()).toEqual([200, 400]);
+    expect(new Set(both.map(({ status }) => status))).toEqual(new Set([200, 400]));
     const won = both.find(({ status }) => status === 200);
     const { refresh_token: next } = (await won?.json<Tokens>()) ?? { refresh_token: "" };
     expect((await refresh(next)).status).toBe(400);
