@@ -206,6 +206,15 @@ export async function deleteAgent(
   const entry = await auditRow(scope, fact, nowMs);
   const gone = { deletedAtMs: nowMs, revision: revision + 1, updatedAtMs: nowMs };
   const itself = and(eq(agent.tenantId, scope.tenantId), eq(agent.id, before.id));
+  const end: typeof outbox.$inferInsert = {
+    tenantId: scope.tenantId,
+    id: newId("event", nowMs),
+    kind: "agent_end",
+    subject: before.id,
+    attempts: 0,
+    dueAtMs: nowMs,
+    createdAtMs: nowMs,
+  };
   const [[row]] = await scope.db.batch([
     scope.db
       .update(agent)
@@ -213,16 +222,7 @@ export async function deleteAgent(
       .where(and(oneAgent(scope, before.id), eq(agent.revision, revision)))
       .returning({ id: agent.id }),
     recordedIfChanged(scope, entry, agent, itself), // no longer among the live ones
-    insertWhere(
-      scope.db,
-      outbox,
-      {
-        ...{ tenantId: scope.tenantId, id: newId("event", nowMs), kind: "agent_end" },
-        ...{ subject: before.id, attempts: 0, dueAtMs: nowMs, createdAtMs: nowMs },
-      },
-      agent,
-      and(itself, eq(agent.lastChangeId, entry.id)),
-    ),
+    insertWhere(scope.db, outbox, end, agent, and(itself, eq(agent.lastChangeId, entry.id))),
   ]);
   if (row !== undefined) return;
   await getAgent(scope, id); // throws not_found when that is the reason

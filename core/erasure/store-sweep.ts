@@ -3,6 +3,7 @@
  * in: it is the one migrations are printed from, so a new table is swept without a word here.
  */
 import { and, count, eq, getTableName, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
 import { type SQLiteColumn, type SQLiteTable, getTableConfig } from "drizzle-orm/sqlite-core";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { idempotency } from "../idempotency/table.ts";
@@ -10,37 +11,60 @@ import { idempotency } from "../idempotency/table.ts";
 /** Rows deleted by one statement, so that none holds the store up. */
 const BATCH = 500;
 
-/** Rows of the tenant in each table that has any. */
+/** Rows of the tenant in each table that has any; one round trip. */
 export async function countRows(
   scope: TenantScope,
   tables: readonly SQLiteTable[],
 ): Promise<Readonly<Record<string, number>>> {
-  const found: [string, number][] = [];
-  for (const table of tables) {
-    const [row] = await scope.db
-      .select({ rows: count() })
-      .from(table)
-      .where(eq(tenantColumn(table), scope.tenantId));
-    if (row !== undefined && row.rows > 0) found.push([getTableName(table), row.rows]);
-  }
-  return Object.fromEntries(found);
+  const counted = await together(
+    scope,
+    tables.map((table) =>
+      scope.db
+        .select({ rows: count() })
+        .from(table)
+        .where(eq(tenantColumn(table), scope.tenantId)),
+    ),
+  );
+  const rows = tables.map((table, n) => [getTableName(table), counted[n]?.[0]?.rows ?? 0] as const);
+  return Object.fromEntries(rows.filter(([, found]) => found > 0));
 }
 
-/** Every row of the tenant in a table; again is no error. */
-export async function sweepTable(scope: TenantScope, table: SQLiteTable): Promise<void> {
+/** Every row of the tenant in these tables, as few round trips as they allow; again is no error. */
+export async function sweepTables(
+  scope: TenantScope,
+  tables: readonly SQLiteTable[],
+): Promise<void> {
+  let left = tables;
+  while (left.length > 0) {
+    const gone = await together(
+      scope,
+      left.map((table) => someGone(scope, table)),
+    );
+    left = left.filter((_, n) => gone[n]?.length === BATCH);
+  }
+}
+
+/** Deletes up to `BATCH` rows of the tenant. */
+function someGone(scope: TenantScope, table: SQLiteTable) {
   const mine = eq(tenantColumn(table), scope.tenantId);
   const key = sql.join(
     keyOf(table).map((column) => sql.identifier(column.name)),
     sql`, `,
   );
-  for (;;) {
-    const some = sql`(${key}) in (select ${key} from ${table} where ${mine} limit ${sql.raw(String(BATCH))})`;
-    const gone = await scope.db
-      .delete(table)
-      .where(and(mine, some))
-      .returning({ one: sql`1` });
-    if (gone.length < BATCH) return;
-  }
+  const some = sql`(${key}) in (select ${key} from ${table} where ${mine} limit ${sql.raw(String(BATCH))})`;
+  return scope.db
+    .delete(table)
+    .where(and(mine, some))
+    .returning({ one: sql<number>`1` });
+}
+
+/** The rows of each statement, all in one batch. */
+async function together<S extends BatchItem<"sqlite">>(
+  { db }: TenantScope,
+  statements: readonly S[],
+): Promise<readonly S["_"]["result"][]> {
+  const [first, ...rest] = statements;
+  return first === undefined ? [] : db.batch([first, ...rest]);
 }
 
 /**

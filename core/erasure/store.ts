@@ -45,9 +45,15 @@ export async function beginErasure(
   const [found] = await db.select().from(tenant).where(eq(tenant.id, tenantId));
   if (found === undefined) throw new Problem("not_found", "no such tenant");
   if (found.slug !== confirm) throw unconfirmed();
-  const row = {
-    ...{ tenantId, id: newId("erasure", nowMs), slug: confirm, phase: "count" as const },
-    ...{ requestedBy, requestedAtMs: nowMs, dueAtMs, slugFreeAtMs: nowMs + SLUG_KEPT_MS },
+  const row: typeof erasure.$inferInsert = {
+    tenantId,
+    id: newId("erasure", nowMs),
+    slug: confirm,
+    phase: "count",
+    requestedBy,
+    requestedAtMs: nowMs,
+    dueAtMs,
+    slugFreeAtMs: nowMs + SLUG_KEPT_MS,
   };
   const standing = and(eq(tenant.id, tenantId), ne(tenant.status, "erasing"));
   await db.batch([

@@ -28,10 +28,8 @@ export async function bringKey(
 ): Promise<readonly WrappedKey[]> {
   const { tenantId } = scope;
   const { id, kid, wrapped, fingerprint } = await forge(tenantId, newId("dataKey", nowMs));
-  await scope.db.insert(dataKey).values({
-    ...{ tenantId, id, kid, wrapped, fingerprint, state: "active", createdAtMs: nowMs },
-    lastChangeId: transferId,
-  });
+  const row = { tenantId, id, kid, wrapped, fingerprint, lastChangeId: transferId } as const;
+  await scope.db.insert(dataKey).values({ ...row, state: "active", createdAtMs: nowMs });
   return [{ id, wrapped }];
 }
 

@@ -4,13 +4,13 @@
  */
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { type TenantScope, tenantScope } from "../../core/db/scope.ts";
-import { sweepTable, tableName } from "../../core/erasure/store-sweep.ts";
+import { sweepTables, tableName } from "../../core/erasure/store-sweep.ts";
 import { Problem } from "../../core/problem.ts";
 import type { TransferJob } from "./transfer.ts";
 import { ownersOf } from "./export.ts";
 
 /** Records that are not the tenant's own: of its end, and the row that ends last. */
-const KEPT = ["tenant", "erasure"];
+const KEPT: ReadonlySet<string> = new Set(["tenant", "erasure"]);
 
 export type SweepJob = Pick<TransferJob, "tables" | "runtimeOf" | "gateOf" | "platform">;
 
@@ -34,13 +34,13 @@ export async function sweepArrived(job: SweepJob, tenantId: string): Promise<voi
   await eraseObjects(job, scope);
   Problem.unwrap(await job.gateOf(tenantId).erase(tenantId));
   const tables = sweptTables(job.tables).filter((table) => tableName(table) !== "transfer");
-  for (const table of tables) await sweepTable(scope, table);
+  await sweepTables(scope, tables);
 }
 
 export async function sweepRows(job: Pick<SweepJob, "tables">, scope: TenantScope): Promise<void> {
-  for (const table of sweptTables(job.tables)) await sweepTable(scope, table);
+  await sweepTables(scope, sweptTables(job.tables));
 }
 
 export function sweptTables(tables: readonly SQLiteTable[]): readonly SQLiteTable[] {
-  return tables.filter((table) => !KEPT.includes(tableName(table)));
+  return tables.filter((table) => !KEPT.has(tableName(table)));
 }

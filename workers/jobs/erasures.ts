@@ -12,7 +12,7 @@ import type { Config } from "../../core/config.ts";
 import { type TenantScope, tenantScope } from "../../core/db/scope.ts";
 import { signCertificate } from "../../core/erasure/certificate.ts";
 import type { ErasureCounts, ErasurePhase } from "../../core/erasure/contract.ts";
-import { countRows, sweepPlatformAnswers, sweepTable } from "../../core/erasure/store-sweep.ts";
+import { countRows, sweepPlatformAnswers, sweepTables } from "../../core/erasure/store-sweep.ts";
 import {
   type Advance,
   type ErasureRow,
@@ -86,7 +86,7 @@ const PHASES: Readonly<Record<ErasurePhase, Phase>> = {
   async keys({ platform }, { tenantId, keys }) {
     const scope = tenantScope(platform, tenantId);
     const fingerprints = keys ?? (await keyFingerprints(scope));
-    await sweepTable(scope, dataKey); // Z3
+    await sweepTables(scope, [dataKey]); // Z3
     return { phase: "objects", keys: fingerprints };
   },
   async objects(job, { tenantId }) {

@@ -151,10 +151,8 @@ async function newRun(
   const { tenantId } = transfer;
   const wrapper =
     passphrase === undefined ? undefined : await createWrapper(stretch, passphrase, tenantId);
-  return {
-    ...{ job, transfer, wrapper, scope },
-    ...{ digest: newDigest(), tables: {}, objectRows: {}, objects: 0, lines: 0, sizeBytes: 0 },
-  };
+  const nothing = { tables: {}, objectRows: {}, objects: 0, lines: 0, sizeBytes: 0 };
+  return { job, transfer, wrapper, scope, digest: newDigest(), ...nothing };
 }
 
 async function report(run: Run, end: Parameters<typeof reportTransfer>[2]): Promise<void> {

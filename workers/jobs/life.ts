@@ -11,7 +11,11 @@ import type { TransferJob } from "./transfer.ts";
 export function lifeJob(env: Env): TransferJob & ErasureJob {
   const { config, platform } = servicesOf(env);
   return {
-    ...{ platform, config, masterKeys: config.masterKeys, tables: TABLES, now: Date.now },
+    platform,
+    config,
+    masterKeys: config.masterKeys,
+    tables: TABLES,
+    now: Date.now,
     runtimeOf: (owner: Owner) => runtimeOf(env, owner),
     gateOf: (tenantId) => gateOf(env, tenantId),
     edge: hostnamePorts(config).edge,
