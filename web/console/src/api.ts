@@ -22,8 +22,12 @@ const UNREACHABLE: ProblemDocument = {
 };
 
 export type Ask = {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly json?: unknown;
+  /** A body that is no JSON, with its media type. */
+  readonly body?: { readonly bytes: Blob; readonly type: string };
+  /** The revision the change is made to: what somebody else changed meanwhile is not overwritten. */
+  readonly revision?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 };
@@ -35,14 +39,17 @@ export type Ask = {
  * @throws DOMException `AbortError` when `signal` fires.
  */
 export async function ask(path: string, options: Ask = {}): Promise<Response> {
-  const { method = "GET", json, signal } = options;
+  const { method = "GET", json, body, revision, signal } = options;
   const headers: Record<string, string> = { accept: "application/json", ...options.headers };
   if (json !== undefined) headers["content-type"] = "application/json";
+  if (body !== undefined) headers["content-type"] = body.type;
+  if (revision !== undefined) headers["if-match"] = `"${revision}"`;
   const answer = await fetch(path, {
     method,
     headers,
     credentials: "same-origin",
     ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    ...(body === undefined ? {} : { body: body.bytes }),
     ...(signal ? { signal } : {}),
   }).catch((e: unknown) => {
     if (signal?.aborted) throw e;

@@ -5,7 +5,9 @@ import { InvocationScreen } from "./invocation.tsx";
 import { InvocationsScreen } from "./invocations.tsx";
 import { asProblem } from "./load.ts";
 import { Link, Mark, ProblemNote, Skeleton, Title } from "./parts.tsx";
-import { parseRoute, useAddress, type Route } from "./route.ts";
+import { LinkScreen } from "./link-pages.tsx";
+import { navigate, parseRoute, useAddress, type Route } from "./route.ts";
+import { SettingsScreen } from "./settings.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { TalkScreen } from "./talk.tsx";
 import type { May, SignedIn } from "./wire.ts";
@@ -25,6 +27,15 @@ export function App() {
   }, []);
   useEffect(look, [look]);
   useEffect(() => onUnauthenticated(() => setStanding("signed out")), []);
+  const route = parseRoute(useAddress());
+
+  if (route.screen === "link") {
+    const enter = () => {
+      navigate("/console");
+      look();
+    };
+    return <LinkScreen page={route.page} onSignedIn={enter} />;
+  }
 
   if (standing === "unknown") {
     return (
@@ -41,12 +52,16 @@ export function App() {
     );
   }
   if (standing === "signed out") return <SignIn onSignedIn={look} />;
-  return <Shell me={standing} onSignedOut={() => setStanding("signed out")} />;
+  return <Shell me={standing} route={route} onSignedOut={() => setStanding("signed out")} />;
 }
 
-function Shell(props: { readonly me: SignedIn; readonly onSignedOut: () => void }) {
-  const { tenant, principal } = props.me;
-  const route = parseRoute(useAddress());
+function Shell(props: {
+  readonly me: SignedIn;
+  readonly route: Route;
+  readonly onSignedOut: () => void;
+}) {
+  const { tenant, principal, user } = props.me;
+  const { route } = props;
   const [problem, setProblem] = useState<ApiProblem>();
   const signOut = () => {
     ask("/auth/session", { method: "DELETE" })
@@ -64,26 +79,38 @@ function Shell(props: { readonly me: SignedIn; readonly onSignedOut: () => void 
           <span>Berth</span>
         </Link>
         <span className="tenant">{tenant.name}</span>
-        <span className="principal" title="Signed in as this key">
-          {principal.id}
+        <span className="principal" title="Signed in as">
+          {user?.email ?? principal.id}
         </span>
+        <Link
+          to="/console/settings"
+          className="bar-link"
+          current={route.screen === "settings" ? "page" : undefined}
+        >
+          Settings
+        </Link>
         <button type="button" className="quiet" onClick={signOut}>
           Sign out
         </button>
       </header>
       <main id="content" tabIndex={-1}>
         {problem ? <ProblemNote problem={problem} /> : null}
-        <Screen route={route} scopes={principal.scopes} />
+        {tenant.status === "suspended" ? (
+          <p className="banner" role="status">
+            This tenant is suspended: nothing is answered or changed until it is reactivated.
+          </p>
+        ) : null}
+        <Screen route={route} me={props.me} />
       </main>
     </>
   );
 }
 
-function Screen(props: { readonly route: Route; readonly scopes: readonly string[] }) {
-  const { route } = props;
+function Screen({ route, me }: { readonly route: Route; readonly me: SignedIn }) {
+  const { scopes } = me.principal;
   const may: May = {
-    invoke: props.scopes.includes("agents:invoke"),
-    write: props.scopes.includes("invocations:write"),
+    invoke: scopes.includes("agents:invoke"),
+    write: scopes.includes("invocations:write"),
   };
   switch (route.screen) {
     case "agents":
@@ -94,6 +121,9 @@ function Screen(props: { readonly route: Route; readonly scopes: readonly string
       return <InvocationsScreen key={route.agent} agent={route.agent} query={route.query} />;
     case "invocation":
       return <InvocationScreen key={route.id} id={route.id} may={may} />;
+    case "settings":
+      return <SettingsScreen me={me} page={route.page} id={route.id} />;
+    case "link":
     case "missing":
     default:
       return (

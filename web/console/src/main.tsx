@@ -3,6 +3,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import "./css/base.css";
 import "./css/shell.css";
+import "./css/settings.css";
 import "./css/talk.css";
 import "./css/invocation.css";
 

@@ -14,6 +14,14 @@ it("reads every address of the console, with or without a trailing slash", () =>
     ["/console/agents", "missing"],
     ["/console/agents/support/other", "missing"],
     ["/console/agents/support/invocations/more", "missing"],
+    ["/console/settings", "settings"],
+    ["/console/settings/keys", "settings"],
+    ["/console/settings/keys/key_0", "settings"],
+    ["/console/settings/keys/key_0/more", "missing"],
+    ["/console/settings/nothing", "missing"],
+    ["/console/invitation", "link"],
+    ["/console/reset", "link"],
+    ["/console/invitation/more", "missing"],
     ["/elsewhere", "missing"],
   ];
   expect(screens.map(([address = ""]) => [address, parseRoute(address).screen])).toEqual(screens);

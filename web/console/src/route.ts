@@ -5,7 +5,29 @@ export type Route =
   | { readonly screen: "agents" | "missing" }
   | { readonly screen: "talk"; readonly agent: string; readonly query: URLSearchParams }
   | { readonly screen: "invocations"; readonly agent: string; readonly query: URLSearchParams }
-  | { readonly screen: "invocation"; readonly id: string };
+  | { readonly screen: "invocation"; readonly id: string }
+  /** A page about the tenant or its people; `id` is one thing of it. */
+  | { readonly screen: "settings"; readonly page: SettingsPage; readonly id: string | undefined }
+  /** Where a link in a mail leads; its token is behind the #. */
+  | { readonly screen: "link"; readonly page: LinkPage };
+
+export const SETTINGS_PAGES = [
+  "account",
+  "members",
+  "roles",
+  "keys",
+  "clients",
+  "sso",
+  "secrets",
+  "hostnames",
+  "branding",
+  "audit",
+  "tenant",
+] as const;
+export type SettingsPage = (typeof SETTINGS_PAGES)[number];
+
+export const LINK_PAGES = ["invitation", "verify", "reset", "forgot", "register"] as const;
+export type LinkPage = (typeof LINK_PAGES)[number];
 
 export function parseRoute(address: string): Route {
   const url = new URL(address, "http://console.invalid");
@@ -16,13 +38,24 @@ export function parseRoute(address: string): Route {
   }
   if (first === "a" && second && third === undefined)
     return { screen: "talk", agent: second, query };
-  if (first !== "console" || !third || more.length > 0) return { screen: "missing" };
+  if (first !== "console" || more.length > 0) return { screen: "missing" };
+  if (third === undefined) {
+    const page = LINK_PAGES.find((name) => name === second);
+    if (page !== undefined) return { screen: "link", page };
+    return second === "settings" ? settingsRoute("account", undefined) : { screen: "missing" };
+  }
+  if (second === "settings") return settingsRoute(third, fourth);
   if (second === "invocations" && fourth === undefined) return { screen: "invocation", id: third };
   if (second !== "agents") return { screen: "missing" };
   if (fourth === undefined) return { screen: "talk", agent: third, query };
   return fourth === "invocations"
     ? { screen: "invocations", agent: third, query }
     : { screen: "missing" };
+}
+
+function settingsRoute(name: string | undefined, id: string | undefined): Route {
+  const page = SETTINGS_PAGES.find((one) => one === name);
+  return page === undefined ? { screen: "missing" } : { screen: "settings", page, id };
 }
 
 /** What an entry of the history remembers over a reload: ids alone, never content. */

@@ -1,68 +1,118 @@
-import { useEffect, useRef, useState, type SubmitEvent } from "react";
-import { ask, type ApiProblem } from "./api.ts";
-import { asProblem } from "./load.ts";
-import { Mark, ProblemNote } from "./parts.tsx";
+import { useEffect, useState } from "react";
+import { ask } from "./api.ts";
+import { Field, Form, useDoing } from "./form.tsx";
+import { useLoad } from "./load.ts";
+import { Link, Mark } from "./parts.tsx";
+
+type Way = { readonly slug: string; readonly name: string };
 
 /**
- * Exchanges an API key for a cookie session.
+ * Makes a cookie session: by password, by the organisation's own sign-in, or from an API key.
  *
- * The key lives in the input alone: no state, no storage; the input goes away with the form.
+ * What is typed lives in the inputs alone: no state, no storage; it goes away with the form.
  */
 export function SignIn({ onSignedIn }: { readonly onSignedIn: () => void }) {
-  const input = useRef<HTMLInputElement>(null);
-  const [problem, setProblem] = useState<ApiProblem>();
-  const [busy, setBusy] = useState(false);
+  const [byKey, setByKey] = useState(false);
+  const ways = useLoad<{ readonly data: readonly Way[] }>("/auth/connections");
   useEffect(() => {
     document.title = "Sign in · Berth";
-    input.current?.focus();
   }, []);
-
-  const signIn = async (field: HTMLInputElement): Promise<void> => {
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await ask("/auth/session", { method: "POST", json: { key: field.value.trim() } });
-      field.value = "";
-      onSignedIn();
-    } catch (e) {
-      setProblem(asProblem(e));
-      setBusy(false);
-      field.select();
-    }
-  };
-  const submit = (e: SubmitEvent) => {
-    e.preventDefault();
-    if (input.current !== null && !busy) void signIn(input.current);
-  };
   return (
     <main className="lone">
-      <form className="sign-in" onSubmit={submit}>
+      <div className="sign-in">
         <p className="wordmark">
           <Mark />
           <span>Berth</span>
         </p>
         <h1>Sign in to {location.hostname}</h1>
-        <label htmlFor="key">API key</label>
-        <input
-          id="key"
-          ref={input}
-          type="password"
-          required
-          autoComplete="off"
-          autoCapitalize="off"
-          spellCheck={false}
-          placeholder="berth_live_…"
-          aria-describedby={problem ? "key-problem key-note" : "key-note"}
-          aria-invalid={problem !== undefined}
-        />
-        {problem ? <ProblemNote id="key-problem" problem={problem} /> : null}
-        <button type="submit" className="primary" aria-disabled={busy}>
-          {busy ? "Signing in…" : "Sign in"}
+        {byKey ? <KeyForm onSignedIn={onSignedIn} /> : <PasswordForm onSignedIn={onSignedIn} />}
+        {(ways.data?.data ?? []).map((way) => (
+          <a key={way.slug} className="button" href={startOf(way)}>
+            Continue with {way.name}
+          </a>
+        ))}
+        <button type="button" className="quiet" onClick={() => setByKey(!byKey)}>
+          {byKey ? "Use e-mail and password" : "Use an API key"}
         </button>
-        <p id="key-note" className="note">
-          Exchanged at once for a session cookie; the key itself is not kept in this browser.
+        <p className="note">
+          <Link to="/console/forgot">Forgotten the password?</Link>{" "}
+          <Link to="/console/register">Register</Link>
         </p>
-      </form>
+      </div>
     </main>
+  );
+}
+
+/** Back to where the visitor was going. */
+function startOf({ slug }: Way): string {
+  const back = encodeURIComponent(location.pathname + location.search);
+  return `/auth/oidc/${encodeURIComponent(slug)}/start?return_to=${back}`;
+}
+
+function PasswordForm({ onSignedIn }: { readonly onSignedIn: () => void }) {
+  const doing = useDoing();
+  return (
+    <Form
+      className="form"
+      doing={doing}
+      submit="Sign in"
+      onSubmit={async (form, element) => {
+        const json = { email: form.get("email"), password: form.get("password") };
+        await ask("/auth/login", { method: "POST", json });
+        element.reset();
+        onSignedIn();
+      }}
+    >
+      <Field
+        label="E-mail"
+        name="email"
+        type="email"
+        autoComplete="username"
+        required
+        autoFocus
+        doing={doing}
+      />
+      <Field
+        label="Password"
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        required
+        doing={doing}
+      />
+    </Form>
+  );
+}
+
+function KeyForm({ onSignedIn }: { readonly onSignedIn: () => void }) {
+  const doing = useDoing();
+  return (
+    <Form
+      className="form"
+      doing={doing}
+      submit="Sign in"
+      onSubmit={async (data, element) => {
+        const key = String(data.get("key")).trim();
+        const asked = ask("/auth/session", { method: "POST", json: { key } });
+        asked.catch(() => element.querySelector("input")?.select()); // to be typed over
+        await asked;
+        element.reset();
+        onSignedIn();
+      }}
+    >
+      <Field
+        label="API key"
+        name="key"
+        type="password"
+        required
+        autoFocus
+        autoComplete="off"
+        autoCapitalize="off"
+        spellCheck={false}
+        placeholder="berth_live_…"
+        doing={doing}
+        hint="Exchanged at once for a session cookie; the key itself is not kept in this browser."
+      />
+    </Form>
   );
 }
