@@ -13,6 +13,7 @@ import { hostnameCases } from "./suite-hostnames.ts";
 import { keyCases } from "./suite-keys.ts";
 import { ledgerCases } from "./suite-ledger.ts";
 import { lifeCases } from "./suite-life.ts";
+import { machineCases } from "./suite-machines.ts";
 import { peopleCases } from "./suite-people.ts";
 import { secretCases } from "./suite-secrets.ts";
 import { platformCases } from "./suite-platform.ts";
@@ -31,6 +32,7 @@ export function storeSuite(engine: string, open: Open): void {
     keyCases(open);
     ledgerCases(open);
     lifeCases(open);
+    machineCases(open);
     peopleCases(open);
     secretCases(open);
   });

@@ -10,15 +10,20 @@ const FRESH_MS = 300_000;
 /** An unknown `kid` may be a new key, but asking is at most this frequent. */
 const ASK_MS = 30_000;
 const TIMEOUT_MS = 5000;
+/** An answer belongs to the request that asked, and can die with it: nobody waits for an old one. */
+const JOIN_MS = 1000;
+/** Tenants name addresses too: the oldest make room. */
+const SETS_KEPT = 2000;
 
 type Kept = { readonly keys: readonly Jwk[]; readonly atMs: number };
+type Asked = { readonly atMs: number; readonly answer: Promise<Kept>; done: boolean };
 
 export class KeySets {
   readonly #kept = new Map<string, Kept>();
-  readonly #asked = new Map<string, { readonly atMs: number; readonly answer: Promise<Kept> }>();
+  readonly #asked = new Map<string, Asked>();
   readonly #fetch: Fetch;
 
-  /** @param fetch  Checks where it goes: the URL is configuration, the answer is not. */
+  /** @param fetch  Checks where it goes: tenants name addresses. */
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
   }
@@ -33,10 +38,16 @@ export class KeySets {
   }
 
   #ask(url: string, nowMs: number): Promise<Kept> {
-    const asked = this.#asked.get(url);
-    if (asked !== undefined && nowMs - asked.atMs < ASK_MS) return asked.answer;
+    const known = this.#asked.get(url);
+    const within = known === undefined ? Infinity : nowMs - known.atMs;
+    if (known !== undefined && within < (known.done ? ASK_MS : JOIN_MS)) return known.answer;
     const answer = this.#read(url, nowMs);
-    this.#asked.set(url, { atMs: nowMs, answer });
+    const asked: Asked = { atMs: nowMs, answer, done: false };
+    const settled = () => {
+      asked.done = true;
+    };
+    answer.then(settled, settled);
+    put(this.#asked, url, asked);
     return answer;
   }
 
@@ -48,7 +59,14 @@ export class KeySets {
     if (!response.ok) throw new Error(`the key set answered ${response.status}`);
     const { keys } = KeySet.parse(await response.json());
     const kept = { keys, atMs: nowMs };
-    this.#kept.set(url, kept);
+    put(this.#kept, url, kept);
     return kept;
   }
+}
+
+function put<V>(sets: Map<string, V>, url: string, value: V): void {
+  sets.delete(url);
+  sets.set(url, value);
+  const oldest = sets.keys().next();
+  if (sets.size > SETS_KEPT && !oldest.done) sets.delete(oldest.value);
 }
