@@ -1,6 +1,7 @@
 /** Users to principals: what a session, a token or a key of a user's is worth now. */
 import { type Membership, findMembership } from "../../core/members/store.ts";
-import { type Principal, TENANT_SCOPES } from "../../core/principals/contract.ts";
+import type { Principal } from "../../core/principals/contract.ts";
+import { accessOf } from "./access.ts";
 import type { TenantArrival } from "./arrival.ts";
 import type { Found } from "./cache.ts";
 import { invalidToken } from "./credential.ts";
@@ -8,24 +9,27 @@ import { invalidToken } from "./credential.ts";
 /**
  * The user as a principal with what it may do now.
  *
- * @param sinceMs  When the credential was begun: one from before the user's last sign-out
- *                 everywhere is worth nothing.
+ * @param beganAtMs  When the credential was begun: one from before the user's last sign-out
+ *                   everywhere is worth nothing.
  * @throws Problem `invalid_token` for nobody's id, for who is no member any more, and for an old
  *         credential
  */
 export async function userPrincipal(
   arrival: TenantArrival,
   userId: string,
-  sinceMs: number,
+  beganAtMs: number,
 ): Promise<Principal> {
-  const membership = await membershipOf(arrival, userId);
-  if (membership === undefined || sinceMs < (membership.sessionsFromMs ?? 0)) throw invalidToken();
-  const scopes = membership.role === "admin" ? TENANT_SCOPES : [];
-  return { kind: "user", id: userId, tenantId: membership.tenantId, scopes };
+  const [membership, access] = await Promise.all([
+    membershipOf(arrival, userId),
+    accessOf(arrival, "user", userId),
+  ]);
+  if (membership === undefined || access === undefined) throw invalidToken();
+  if (beganAtMs < (membership.sessionsFromMs ?? 0)) throw invalidToken();
+  return { kind: "user", id: userId, tenantId: membership.tenantId, ...access };
 }
 
 /** A user's place in the tenant, from what this isolate knows. */
-export function membershipOf(arrival: TenantArrival, userId: string): Found<Membership> {
+function membershipOf(arrival: TenantArrival, userId: string): Found<Membership> {
   const { services, residence, nowMs, keep } = arrival;
   const read = () => findMembership(residence.scope, userId);
   return services.members.get(memberKey(residence.tenant.id, userId), nowMs, read, keep);
