@@ -6,13 +6,16 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { app } from "../../workers/app.ts";
-import { type Attempt, CASES, OWN, PLATFORM } from "../fixtures/isolation-cases.ts";
+import { CASES, OWN, PLATFORM } from "../fixtures/isolation-cases.ts";
 import { LEAVING } from "../fixtures/isolation-life.ts";
+import { type Asked, SIGN_UP, WALKED_PEOPLE } from "../fixtures/walked-people.ts";
 import { type TestTenant, askPlatform, newCookie, newWorld, provision } from "../fixtures/world.ts";
 
 /** What writes no entry, each with its reason. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   "POST /v1/tenant/erase": "the erasure is its record: the trail ends with its tenant",
+  "POST /auth/register": "asks for a mail; whoever opens its link becomes a user, with an entry",
+  "POST /auth/password/forgot": "asks for a mail, alike for an address that nobody has",
   "POST /auth/token": "hands out what ends by itself and is stored nowhere",
   "POST /v1/keys/verify": "asks whether a key is good, and changes nothing but its meter",
 };
@@ -25,6 +28,7 @@ const EXCEPTIONS_PLATFORM: Readonly<Record<string, string>> = {
 
 /** Open routes: they look at the credential themselves, so the request is made here. */
 const SIGNING: Readonly<Record<string, (owner: TestTenant) => Promise<Asked>>> = {
+  ...WALKED_PEOPLE,
   "POST /auth/session": async ({ key }) => ({ path: "/auth/session", json: { key }, as: null }),
   "DELETE /auth/session": async (owner) => ({
     path: "/auth/session",
@@ -47,12 +51,14 @@ const BEFORE: Readonly<Record<string, (owner: TestTenant, id: string) => Promise
 /** Asked at a tenant made for it. */
 const LEAVES = "POST /v1/tenant/export";
 
+/** On the platform's host, where it makes a tenant. */
+const SIGNING_UP = "POST /auth/register";
+
 const BEFORE_PLATFORM: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   "POST /v1/tenants/:id/reactivate": (path) =>
     askPlatform(path.replace("reactivate", "suspend"), { method: "POST" }),
 };
 
-type Asked = Attempt & { readonly as?: string | null };
 type Row = {
   readonly tenant_id: string;
   readonly actor_kind: string;
@@ -97,7 +103,7 @@ function ask(owner: TestTenant, { path, headers, ...options }: Asked) {
 }
 
 /** What it makes names what it belongs to in a row of its own; the entry names what was made. */
-const MADE_UNDER: readonly string[] = ["POST /v1/agents/:id/tokens"];
+const MADE_UNDER = new Set(["POST /v1/agents/:id/tokens"]);
 
 /** Names something, and what the path named is among it. */
 function expectNamed(entries: readonly Row[], path: string, ids: readonly string[]): void {
@@ -115,10 +121,12 @@ describe("F171: what changes something leaves an entry", { timeout: 30_000 }, ()
   it("every such route has a case or a reason", () => {
     const cases = new Set([CASES, OWN, SIGNING, EXCEPTIONS].flatMap(Object.keys).concat(LEAVES));
     expect(onTenant.filter((route) => !cases.has(route))).toEqual([]);
-    expect(onPlatform.filter((route) => !(route in PLATFORM))).toEqual([]);
+    const known = new Set([...Object.keys(PLATFORM), SIGNING_UP]);
+    expect(onPlatform.filter((route) => !known.has(route))).toEqual([]);
     const routes = new Set([...onTenant, ...onPlatform]);
-    const prepared = [BEFORE, BEFORE_PLATFORM].flatMap(Object.keys);
-    expect(prepared.filter((route) => !routes.has(route))).toEqual([]);
+    const listed = [BEFORE, BEFORE_PLATFORM, SIGNING, EXCEPTIONS, EXCEPTIONS_PLATFORM];
+    const stale = listed.flatMap(Object.keys).filter((route) => !routes.has(route));
+    expect(stale).toEqual([]);
   });
 
   const walked = onTenant.filter((name) => [CASES, OWN, SIGNING].some((of) => name in of));
@@ -133,7 +141,7 @@ describe("F171: what changes something leaves an entry", { timeout: 30_000 }, ()
         ? await signing(acme)
         : (one?.at(id) ?? own?.() ?? { path: "" });
       const entries = await ask(acme, attempt);
-      expectNamed(entries, attempt.path, MADE_UNDER.includes(route) ? [] : id.split("/"));
+      expectNamed(entries, attempt.path, MADE_UNDER.has(route) ? [] : id.split("/"));
       const mine = entries.filter(({ result }) => result === "done");
       expect(new Set(mine.map(({ tenant_id: tenant }) => tenant))).toEqual(new Set([acme.id]));
       // The first key acts, unless the request carries a credential of its own.
@@ -151,6 +159,13 @@ describe("F171: what changes something leaves an entry", { timeout: 30_000 }, ()
     const [entry, ...others] = await ask(tenant, attempt ?? { path: "" });
     expect(others).toEqual([]);
     expect(entry).toMatchObject({ resource_id: tenant.id, actor_id: tenant.keyId });
+  });
+
+  it(`${SIGNING_UP}, in the trail of the tenant that it makes`, async () => {
+    const { path, ...options } = SIGN_UP;
+    const entries = await entriesOf((headers) => askPlatform(path, { ...options, headers }));
+    const [{ tenant_id: tenant } = { tenant_id: "" }] = entries;
+    expect(entries).toMatchObject([{ action: "tenant.provisioned", resource_id: tenant }]);
   });
 
   const recorded = onPlatform.filter((name) => !(name in EXCEPTIONS_PLATFORM));
