@@ -6,13 +6,13 @@
  */
 import type { Context } from "hono";
 import { z } from "zod";
-import { Slug } from "../../core/names.ts";
 import { Problem } from "../../core/problem.ts";
 import { SIGN_IN_MS, SignInChoices } from "../../core/sso/contract.ts";
 import { authorizationUrl, claimsOf, type Provider, SsoFailure } from "../../core/sso/flow.ts";
 import { type ConnectionRow, findConnection, signInChoices } from "../../core/sso/store.ts";
 import { recordRefusedSso } from "../../core/sso/store-people.ts";
 import { beginSignIn, takeSignIn } from "../../core/sso/store-sign-in.ts";
+import { Id } from "../api/parameters.ts";
 import { forgetAccess } from "../edge/access.ts";
 import type { AppEnv } from "../edge/context.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
@@ -30,7 +30,7 @@ import {
   wayOf,
 } from "./sso-way.ts";
 
-const ByConnection = z.object({ connection: Slug });
+const ByConnection = z.object({ connection: Id });
 const ReturnTo = z.strictObject({ return_to: z.string().max(2000).optional() });
 
 export const sso = newRoutes()
