@@ -355,6 +355,9 @@ describe("coming in", () => {
       });
     const early = await invite();
     expect([early.status, await early.json()]).toMatchObject([403, { code: "email_unverified" }]);
+    const name = { json: { name: "agents.umbrella-corp.com" } };
+    const taken = await withCookie(umbrella, cookie, "/v1/hostnames", name);
+    expect(await taken.json()).toMatchObject({ code: "email_unverified" });
     const token = await mailedToken(email);
     expect((await open(umbrella, "/auth/verify", { json: { token } })).status).toBe(204);
     expect((await invite()).status).toBe(201);

@@ -15,6 +15,7 @@ import { newSecret } from "../../core/keys/format.ts";
 import { PageQuery } from "../../core/page.ts";
 import { Problem } from "../../core/problem.ts";
 import type { AppEnv, WithPrincipal } from "../edge/context.ts";
+import { demandVerified } from "../../core/users/store.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { forgetHostname } from "../edge/tenant.ts";
@@ -31,6 +32,7 @@ export const hostnames = newRoutes()
     answers(201, Hostname, "The hostname, pending, with the DNS records to set."),
     async (c) => {
       demandMayBring(c);
+      await demandVerified(c.get("scope"));
       const name = demandName(c.req.valid("json").name, c.get("config").baseDomain);
       const token = `berth-${newSecret()}`;
       const made = await createHostname(c.get("scope"), name, token, c.get("nowMs"));
