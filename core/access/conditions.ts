@@ -22,6 +22,7 @@ export type Facts = {
 
 /** A request as conditions see it. */
 export type Situation = {
+  /** Whom `self` means. */
   readonly principalId: string;
   readonly resource: Facts;
   /** The body of an invocation; left out where there is none. */

@@ -8,7 +8,7 @@
  *     that leaves facts out asks "whatever they are".
  * C4  A credential's own scopes and narrowing bound what statements allow.
  */
-import type { Principal, Scope } from "../principals/contract.ts";
+import { ownerOf, type Principal, type Scope } from "../principals/contract.ts";
 import type { Grant } from "../principals/grants.ts";
 import { type ConditionName, type Facts, together, type Verdict, weighed } from "./conditions.ts";
 import { aboutAgents } from "./scopes.ts";
@@ -99,7 +99,7 @@ function counts(grant: Grant, effect: Grant["effect"], question: Question): bool
 function weighingOf(grant: Grant, question: Question): Weighing {
   const { principal, resource, nowMs } = question;
   const situation = {
-    principalId: principal.id,
+    principalId: ownerOf(principal),
     resource,
     arguments: question.arguments,
     nowMs,

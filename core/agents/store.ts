@@ -25,6 +25,7 @@ import { insertWhere } from "../db/statements.ts";
 import { agentEnvironment } from "../deployments/table.ts";
 import { newId } from "../ids.ts";
 import { type Page, pageOf } from "../page.ts";
+import { ownerOf } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
 import { DEFAULT_PROJECT, defaultProjectId } from "../projects/contract.ts";
 import { findProjectId, projectStands } from "../projects/store.ts";
@@ -65,7 +66,7 @@ export async function createAgent(
     deletedAtMs: null,
     projectId: await keptProject(scope, input.project),
     tags: input.tags ?? null,
-    ownerId: scope.by.kind === "system" ? null : scope.by.id,
+    ownerId: scope.by.kind === "system" ? null : ownerOf(scope.by),
   };
   const spec = input.spec ?? AgentSpec.parse({ kind: "llm" });
   const first = { tenantId, agentId: row.id, spec, revision: 1, updatedAtMs: nowMs };

@@ -1,4 +1,6 @@
 import { type SQL, and, asc, eq, exists, gt } from "drizzle-orm";
+import { holdTenant } from "../access/store-admins.ts";
+import { assignment } from "../access/table.ts";
 import { auditRow, recorded, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
@@ -158,9 +160,12 @@ export async function deleteClient(
   const current = and(oneClient(scope, id), eq(appClient.revision, revision));
   const found = exists(db.select({ id: appClient.id }).from(appClient).where(current));
   const secrets = and(eq(clientSecret.tenantId, tenantId), eq(clientSecret.clientId, id));
-  const [, , [row]] = await db.batch([
+  const roles = and(eq(assignment.tenantId, tenantId), eq(assignment.principalId, id));
+  const [, , , , [row]] = await db.batch([
+    holdTenant(scope), // assigning a role does the same
     recordedWhere(scope, entry, appClient, current),
     db.delete(clientSecret).where(and(secrets, found)),
+    db.delete(assignment).where(and(roles, found)),
     db.delete(appClient).where(current).returning({ id: appClient.id }),
   ]);
   if (row === undefined) await stale(scope, id, revision);

@@ -12,6 +12,8 @@ export function principalOfRow(row: KeyRow): Principal {
     ...(row.projectId === null ? {} : { projectId: row.projectId }),
     ...(row.agentId === null ? {} : { agentId: row.agentId }),
     ...(row.environment === null ? {} : { environment: row.environment }),
+    ...(row.ownerId === null ? {} : { ownerId: row.ownerId }),
+    ...(row.meterId === null ? {} : { lineId: row.meterId }),
     ...(row.meter === undefined ? {} : { meter: row.meter }),
     ...(row.expiresAtMs === null ? {} : { endsAtMs: row.expiresAtMs }),
   };

@@ -6,7 +6,7 @@
  * giver's statements together is refused.
  */
 import { canonical } from "../json/canonical.ts";
-import { type Principal, type Scope, TENANT_SCOPES } from "./contract.ts";
+import { ownerOf, type Principal, type Scope, TENANT_SCOPES } from "./contract.ts";
 import type { Conditions } from "./grants.ts";
 
 /**
@@ -29,11 +29,11 @@ function gives(giver: Principal, scope: Scope, when: Conditions): boolean {
   if (giver.grants === undefined) return true;
   const of = giver.grants.filter(({ scopes }) => scopes.includes(scope));
   const untouched = of.every(
-    (grant) => grant.effect === "allow" || apart(when, grant.when ?? {}, giver.id),
+    (grant) => grant.effect === "allow" || apart(when, grant.when ?? {}, ownerOf(giver)),
   );
   return (
     untouched &&
-    of.some((grant) => grant.effect === "allow" && implies(when, grant.when ?? {}, giver.id))
+    of.some((grant) => grant.effect === "allow" && implies(when, grant.when ?? {}, ownerOf(giver)))
   );
 }
 

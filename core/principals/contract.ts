@@ -62,6 +62,8 @@ export type Actor = {
   readonly kind: Principal["kind"] | "system";
   /** As `Principal.id`; `system` for what the platform does by itself. */
   readonly id: string;
+  /** The user whose personal key it is. */
+  readonly ownerId?: string;
   /** Address of the client, when known. */
   readonly address: string | null;
   readonly requestId: string | null;
@@ -84,6 +86,10 @@ export type Principal = {
    * `scopes` is what it could hold at all, and each resource is decided on (core/access/decide.ts).
    */
   readonly grants?: readonly Grant[];
+  /** The user a personal key stands for: what it makes is the user's. */
+  readonly ownerId?: string;
+  /** The first key of a rotated key's line: sessions and invocations go on under its id. */
+  readonly lineId?: string;
   /** What the route demanded and when, for its resource checks; set beside `grants` alone. */
   readonly asked?: { readonly scope: Scope; readonly atMs: number };
   /** What it may use up (API keys); absent for one without limits of its own. */
@@ -93,6 +99,16 @@ export type Principal = {
   /** Hash of the console session it was presented through: signing out ends it. */
   readonly consoleSession?: string;
 };
+
+/** Whose is what the principal makes: its own, or the user's whose personal key it is. */
+export function ownerOf({ id, ownerId }: Pick<Principal, "id" | "ownerId">): string {
+  return ownerId ?? id;
+}
+
+/** Under which id the principal speaks with agents; a rotated key goes on as the first of its line. */
+export function speakerId({ id, lineId }: Pick<Principal, "id" | "lineId">): string {
+  return lineId ?? id;
+}
 
 /** Does the principal hold the scope? Narrowing is checked beside the resource. */
 export function holds(principal: Principal, scope: Scope): boolean {

@@ -128,6 +128,15 @@ describe("F40: conditions of an invocation", { timeout: 30_000 }, () => {
     expect(await made.json()).toMatchObject({ owner_id: person.id });
     expect(await statusOf(person, { path: "/v1/agents/mine" })).toBe(200);
     expect(await statusOf(person, { path: "/v1/agents/sales" })).toBe(404);
+    // A personal key is its owner's hand: what is the owner's is its own, and the other way round.
+    const wanted = { name: "mine", scopes: ["agents:read", "agents:write"] };
+    const key = await person.ask("/v1/users/me/api-keys", { json: wanted });
+    const { secret: as } = await key.json<{ secret: string }>();
+    expect((await acme.ask("/v1/agents/mine", { as })).status).toBe(200);
+    expect((await acme.ask("/v1/agents/sales", { as })).status).toBe(404);
+    const json = { slug: "by-hand", name: "By hand" };
+    const byKey = await acme.json<{ owner_id: string }>("/v1/agents", 201, { as, json });
+    expect(byKey.owner_id).toBe(person.id);
   });
 
   it("by time", async () => {
@@ -297,6 +306,10 @@ describe("F26: giving access", { timeout: 30_000 }, () => {
     );
     expect((await acme.ask("/v1/agents/support", await as())).status).toBe(200);
     expect((await acme.ask("/v1/agents/sales", await as())).status).toBe(404);
+    const held = `/v1/assignments?principal=${client.id}`;
+    expect((await acme.json<{ data: unknown[] }>(held, 200)).data).toHaveLength(2);
+    await acme.json(`/v1/clients/${client.id}`, 204, { method: "DELETE", headers: FIRST });
+    expect(await acme.json(held, 200)).toMatchObject({ data: [] });
   });
 
   it("an assignment ends by itself, in the place it was made for", async () => {

@@ -10,7 +10,7 @@ import { explained } from "../../core/access/explain.ts";
 import { aboutAgents } from "../../core/access/scopes.ts";
 import { getAgent } from "../../core/agents/store.ts";
 import type { TenantScope } from "../../core/db/scope.ts";
-import type { Principal, Scope } from "../../core/principals/contract.ts";
+import { ownerOf, type Principal, type Scope } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { findProjectId } from "../../core/projects/store.ts";
 import type { Arrival } from "../edge/arrival.ts";
@@ -75,7 +75,7 @@ async function factsAsked(scope: TenantScope, { asker, principal, query }: Asked
     return facts;
   }
   const projectId = project === undefined ? undefined : await findProjectId(scope, project);
-  const ownerId = owner === "self" ? principal.id : owner;
+  const ownerId = owner === "self" ? ownerOf(principal) : owner;
   return { tenantId, projectId, environment, tags, ownerId };
 }
 

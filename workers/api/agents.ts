@@ -1,6 +1,7 @@
 /** /v1/agents — define and change agents. Running them is workers/serve. */
 import { Agent, AgentListQuery, AgentPatch, CreateAgent } from "../../core/agents/contract.ts";
 import { createAgent, deleteAgent, listAgents, patchAgent } from "../../core/agents/store.ts";
+import { ownerOf } from "../../core/principals/contract.ts";
 import { DEFAULT_PROJECT } from "../../core/projects/contract.ts";
 import { findProjectId, noSuchProject } from "../../core/projects/store.ts";
 import { replays } from "../edge/idempotency.ts";
@@ -104,7 +105,7 @@ async function demandNew(c: Reach, { project, tags }: CreateAgent): Promise<void
     return;
   }
   const projectId = await findProjectId(c.get("scope"), project ?? DEFAULT_PROJECT);
-  const facts = { projectId, tags: tags ?? [], ownerId: principal.id };
+  const facts = { projectId, tags: tags ?? [], ownerId: ownerOf(principal) };
   if (permitsNew(principal, facts)) return;
   throw project === undefined ? notWhole() : noSuchProject();
 }

@@ -20,6 +20,7 @@ export const Me = z.object({
     scopes: z.array(z.enum(SCOPES)),
     agent_id: z.string().nullable(),
     environment: z.string().nullable(),
+    project_id: z.string().nullable(),
   }),
   /** The user itself; null for every other principal. */
   user: Profile.nullable(),
@@ -58,6 +59,7 @@ export async function meOf(c: Told, principal: Principal): Promise<Me> {
       scopes: [...principal.scopes],
       agent_id: principal.agentId ?? null,
       environment: principal.environment ?? null,
+      project_id: principal.projectId ?? null,
     },
     user: ours ? await getProfile(c.get("scope"), principal.id) : null,
   };

@@ -10,6 +10,7 @@ export function addressOf({ headers }: Request): string | null {
 }
 
 /** Who acts, for the audit. */
-export function actorOf({ kind, id }: Principal, { request, requestId }: Arrival): Actor {
-  return { kind, id, address: addressOf(request), requestId };
+export function actorOf({ kind, id, ownerId }: Principal, { request, requestId }: Arrival): Actor {
+  const by = { kind, id, address: addressOf(request), requestId };
+  return ownerId === undefined ? by : { ...by, ownerId };
 }

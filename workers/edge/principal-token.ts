@@ -60,7 +60,7 @@ function standing(
  * to, both are; a token for another part than its key now opens is worth nothing.
  */
 function within(token: Principal, now: Principal): Principal {
-  const { scopes, grants, meter } = now;
+  const { scopes, grants, meter, ownerId, lineId } = now;
   const narrowing: { -readonly [N in (typeof NARROWINGS)[number]]?: string } = {};
   for (const name of NARROWINGS) {
     const [made, held] = [token[name], now[name]];
@@ -74,6 +74,8 @@ function within(token: Principal, now: Principal): Principal {
     scopes: token.scopes.filter((scope) => scopes.includes(scope)),
     ...(grants === undefined ? {} : { grants }),
     ...(meter === undefined ? {} : { meter }),
+    ...(ownerId === undefined ? {} : { ownerId }),
+    ...(lineId === undefined ? {} : { lineId }),
   };
 }
 
