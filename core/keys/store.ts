@@ -33,6 +33,7 @@ export type KeyRow = Pick<
   | "allowedOrigins"
   | "allowedIps"
   | "metadata"
+  | "meterId"
 > & {
   readonly scopes: readonly Scope[];
   /** Absent for a key without limits of its own: then nothing is asked of the gate. */

@@ -41,7 +41,7 @@ export const key = sqliteTable(
     /** The key this one replaces, and the one that replaced it. */
     rotatedFrom: text("rotated_from"),
     rotatedTo: text("rotated_to"),
-    /** The first key of the line, whose counters it goes on with; null is itself. */
+    /** The first key of the line, whose counters and sessions it goes on with; null is itself. */
     meterId: text("meter_id"),
   },
   (t) => [

@@ -5,7 +5,7 @@ import type { IssuedKey, Key } from "../../core/keys/contract.ts";
 import { type TestAgent, addProvider, liveAgent } from "../fixtures/agent-runs.ts";
 import { openChat } from "../fixtures/chat-client.ts";
 import { mint, patch, told, usage, verify } from "../fixtures/keys.ts";
-import { type TestTenant, newWorld } from "../fixtures/world.ts";
+import { type TestTenant, deliver, newWorld } from "../fixtures/world.ts";
 
 let acme: TestTenant;
 let agent: TestAgent;
@@ -109,6 +109,25 @@ describe("F34: a key that is rotated", () => {
     expect((await verify(acme, next.secret ?? "")).code).toBe("USAGE_EXCEEDED");
     expect((await patch(acme, next.id, { credits: { budget: 9 } })).status).toBe(200);
     expect((await usage(acme, next.id)).credits).toMatchObject({ remaining: 9 });
+  });
+
+  it("goes on with its sessions and its named requests, and is one sum in the ledger", async () => {
+    const old = await mint(acme, { credits: { budget: 5 } });
+    const turn = (as: string, key: string) =>
+      agent.ask("hello", { as, key, body: { session_id: "order-4411" } });
+    const first = await turn(old.secret, "one");
+    const next = await rotated(old.id);
+    const secret = next.secret ?? "";
+    expect((await turn(secret, "one")).id).toBe(first.id);
+    expect((await turn(secret, "two")).session_id).toBe(first.session_id);
+    expect((await turn(old.secret, "two")).session_id).toBe(first.session_id);
+    const chat = await openChat(acme, agent.slug, { as: secret, query: { session: "order-4411" } });
+    expect(chat.session).toBe(first.session_id);
+    chat.close();
+    await deliver("berth-ledger", [agent.owner]);
+    expect((await usage(acme, next.id)).days).toMatchObject([{ invocations: 2 }]);
+    const third = await rotated(next.id);
+    expect((await turn(third.secret ?? "", "three")).session_id).toBe(first.session_id);
   });
 
   it("is not a revoked, an expired or another tenant's one", async () => {

@@ -11,7 +11,7 @@ import {
 } from "../../core/invocations/contract.ts";
 import { agentsOfInvocations, listInvocations } from "../../core/invocations/store.ts";
 import { type Page, wholeNumber } from "../../core/page.ts";
-import type { Principal } from "../../core/principals/contract.ts";
+import { type Principal, speakerId } from "../../core/principals/contract.ts";
 import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import type { Text } from "../../durable-objects/agent-runtime/text.ts";
 import type { Arrival } from "../edge/arrival.ts";
@@ -108,7 +108,7 @@ export const invocations = newRoutes()
   )
   .post(
     "/:id/retry",
-    may("invocations:write", "Run an ended invocation's input again", { credits: 1 }),
+    may("invocations:write", "Run an ended invocation's input again", { credits: 1, once: true }),
     takes("param", ById),
     answers(202, Invocation, "A new invocation, with `redriven_from`; follow `Location`."),
     async (c) => {
@@ -159,7 +159,7 @@ async function retryCall(
   return {
     owner,
     generation,
-    principal: principal.id,
+    principal: speakerId(principal),
     fingerprint: fingerprintOf("POST", `retry ${id}`, null),
     requestId: arrival.requestId,
     deltas: true,

@@ -9,7 +9,8 @@ import type { Services } from "../edge/services.ts";
 const DAY_MS = 86_400_000;
 
 /**
- * How a key was used. What other isolates counted in the last seconds may be missing.
+ * How a key was used. What other isolates counted in the last seconds may be missing. Invocations
+ * are those of its line: a rotated key goes on under the id of its first.
  *
  * @throws Problem `not_found`
  */
@@ -27,7 +28,7 @@ export async function usageOfKey(
   const meter = meterOf(row);
   const [uses, owed, credits] = await Promise.all([
     services.gate(tenantId).usesOf(tenantId, id, since),
-    usageOfPrincipal(scope, id, since),
+    usageOfPrincipal(scope, row.meterId ?? id, since),
     meter?.credits
       ? services.gate(tenantId).creditsLeft(tenantId, meter.subject, meter.credits)
       : null,

@@ -75,6 +75,8 @@ describe("a page of another origin", () => {
       "etag",
       "idempotency-replayed",
       "location",
+      "ratelimit",
+      "ratelimit-policy",
       "retry-after",
       "www-authenticate",
       "x-request-id",

@@ -21,6 +21,8 @@ const RESPONSE_HEADERS = [
   "etag",
   "idempotency-replayed",
   "location",
+  "ratelimit",
+  "ratelimit-policy",
   "retry-after",
   "www-authenticate",
   "x-request-id",

@@ -97,9 +97,7 @@ export async function spend(
   try {
     return await services.gate(tenantId).spend(tenantId, spending);
   } catch (error) {
-    console.error(
-      JSON.stringify({ level: "error", event: "gate.unreachable", detail: String(error) }),
-    );
+    logUnreachable(error);
     const detail = "the key's limits cannot be checked now";
     throw new Problem("overloaded", detail, { retryAfterMs: 1000 });
   }
@@ -123,7 +121,17 @@ async function giveBack(
   const { tenantId } = arrival.residence.scope;
   const revision = meter.credits?.revision ?? 0;
   const returned = { subject: meter.subject, credits, revision };
-  await arrival.services
-    .gate(tenantId)
-    .giveBack(tenantId, { ...returned, ...(charge === undefined ? {} : { charge }) });
+  try {
+    await arrival.services
+      .gate(tenantId)
+      .giveBack(tenantId, { ...returned, ...(charge === undefined ? {} : { charge }) });
+  } catch (error) {
+    logUnreachable(error); // the answer stands, whatever becomes of the credit
+  }
+}
+
+function logUnreachable(error: unknown): void {
+  console.error(
+    JSON.stringify({ level: "error", event: "gate.unreachable", detail: String(error) }),
+  );
 }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { objectName } from "../../core/deployments/release.ts";
 import { isId } from "../../core/ids.ts";
-import type { Principal } from "../../core/principals/contract.ts";
+import { type Principal, speakerId } from "../../core/principals/contract.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { consumeTicket } from "../../core/tickets/store.ts";
 import {
@@ -56,7 +56,7 @@ export const chat = newRoutes().get(
     return openSocket(c.env, {
       owner: { tenantId, agentId: agent.agentId, environment, replica: 0 },
       generation: agent.generation,
-      principal: principal.id,
+      principal: speakerId(principal),
       keyId: principal.kind === "key" ? principal.id : null,
       consoleSession: principal.consoleSession ?? null,
       ...(isId("user", principal.id)

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { LiveAgent } from "../../core/deployments/contract.ts";
 import { Invocation, InvokeBody, terminal } from "../../core/invocations/contract.ts";
-import type { Principal } from "../../core/principals/contract.ts";
+import { type Principal, speakerId } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import type { Answered, Call } from "../../durable-objects/agent-runtime/contract.ts";
 import { runtimeOf } from "../api/runtime.ts";
@@ -78,7 +78,7 @@ function callOf({ arrival, principal, agent, body, deltas }: Asked): Call {
       replica: 0,
     },
     generation: agent.generation,
-    principal: principal.id,
+    principal: speakerId(principal),
     fingerprint: key === undefined ? "" : fingerprintOf("POST", `invoke ${agent.agentId}`, body),
     input: JSON.stringify(body.input),
     requestId,
