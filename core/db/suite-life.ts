@@ -107,8 +107,8 @@ export function lifeCases(open: Open): void {
       const landed = await rowsOf(scope, 100);
       expect(landed.get("tenant")).toEqual([{ ...own, status: "suspended" }]);
       expect(new Map([...landed].slice(1))).toEqual(new Map([...before].slice(1)));
-      expect(await refusal(demandVacant(open(), tenant.id, "none"))).toBe("already_exists");
-      expect(await refusal(demandVacant(open(), newId("tenant", NOON), slug))).toBe(
+      expect(await refusal(demandVacant(open(), tenant.id, "none", NOON))).toBe("already_exists");
+      expect(await refusal(demandVacant(open(), newId("tenant", NOON), slug, NOON))).toBe(
         "already_exists",
       );
     });

@@ -2,12 +2,13 @@
  * A tenant's rows as they are stored, whatever the table: text and whole numbers, JSON as the text
  * it was written as. The tenant's id, which would stand in each, stays out.
  */
-import { and, eq, getTableName, inArray, ne, sql } from "drizzle-orm";
+import { and, between, eq, getTableName, inArray, ne, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { type SQLiteColumn, type SQLiteTable, getTableConfig } from "drizzle-orm/sqlite-core";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
 import { keyOf, tenantColumn } from "../erasure/store-sweep.ts";
+import { erasure } from "../erasure/table.ts";
 import { slugUnburied } from "../erasure/store.ts";
 import { Problem } from "../problem.ts";
 import { tenant } from "../tenants/table.ts";
@@ -114,17 +115,34 @@ export async function foreignIds(
   return found.map((row) => row.id);
 }
 
-/** @throws Problem `already_exists`  when the tenant, or another with this slug, is here. */
+/** A Worker that still carries an erasure somebody else has finished is gone by then. */
+const ERASED_LATELY_MS = 15 * 60_000;
+
+/**
+ * @throws Problem `already_exists` when the tenant, or another with this slug, is here; `conflict`
+ *         when it was erased a moment ago: whoever still sweeps must not meet what arrives.
+ */
 export async function demandVacant(
   platform: PlatformScope,
   tenantId: string,
   slug: string,
+  nowMs: number,
 ): Promise<void> {
   const found = await platform.db
     .select({ id: tenant.id })
     .from(tenant)
     .where(sql`${tenant.id} = ${tenantId} or ${tenant.slug} = ${slug}`);
   if (found.length > 0) throw taken();
+  const lately = await platform.db
+    .select({ id: erasure.id })
+    .from(erasure)
+    .where(
+      and(
+        eq(erasure.tenantId, tenantId),
+        between(erasure.erasedAtMs, nowMs - ERASED_LATELY_MS, nowMs),
+      ),
+    );
+  if (lately.length > 0) throw new Problem("conflict", "it was erased just now: ask in 15 minutes");
 }
 
 /**

@@ -35,18 +35,28 @@ export async function beginTransfer(
   return row;
 }
 
-/** How far it has come. False when it was given up meanwhile: then nothing more may be written. */
+/**
+ * How far it has come. False when it was given up meanwhile: then nothing more may be written.
+ *
+ * @param stillMs  Only of one that has not moved since: whoever carries it may have just come back.
+ */
 export async function reportTransfer(
   platform: PlatformScope,
   { tenantId, id }: Pick<TransferRow, "tenantId" | "id">,
   progress: Progress,
   nowMs: number,
+  stillMs?: number,
 ): Promise<boolean> {
   const rows = await platform.db
     .update(transfer)
     .set({ ...progress, updatedAtMs: nowMs })
     .where(
-      and(eq(transfer.tenantId, tenantId), eq(transfer.id, id), eq(transfer.status, "running")),
+      and(
+        eq(transfer.tenantId, tenantId),
+        eq(transfer.id, id),
+        eq(transfer.status, "running"),
+        stillMs === undefined ? undefined : lt(transfer.updatedAtMs, stillMs),
+      ),
     )
     .returning({ id: transfer.id });
   return rows.length > 0;

@@ -17,6 +17,7 @@ import { listObjects } from "../../core/runtime-objects/store.ts";
 import type { Sealer } from "../../core/seal/contract.ts";
 import { createSealer, createTenantSealer } from "../../core/seal/seal.ts";
 import { findTenantStatus } from "../../core/tenants/store-status.ts";
+import { getTenant } from "../../core/tenants/store.ts";
 import type { Header, Row, Value } from "../../core/transfer/contract.ts";
 import { wrappedKeys } from "../../core/transfer/store-keys.ts";
 import { keyValues, readRows } from "../../core/transfer/store-rows.ts";
@@ -53,6 +54,8 @@ type Run = {
   readonly scope: TenantScope;
   readonly transfer: TransferRow;
   readonly wrapper: Wrapper | undefined;
+  /** The tenant's own, when it began. */
+  readonly revision: number;
   readonly digest: Digest;
   readonly tables: Counts;
   readonly objectRows: Counts;
@@ -122,11 +125,18 @@ export async function* exportFile(
       pieces += 1;
       if (pieces % REPORT_EVERY === 0) await report(run, {});
     }
+    await demandUnchanged(run);
     yield encoder.encode(`${canonical(manifestOf(run))}\n`);
     whole = true;
   } finally {
     await end(run, whole);
   }
+}
+
+/** Reactivated meanwhile, it was not of one moment: then it gets no last line (T1). */
+async function demandUnchanged({ job, scope, revision }: Run): Promise<void> {
+  const { revision: now, status } = await getTenant(job.platform, scope.tenantId);
+  if (now !== revision || status !== "suspended") throw new Error("the tenant changed meanwhile");
 }
 
 /** Its record, and an entry in the tenant's trail: written last, so it is in the next export. */
@@ -152,7 +162,8 @@ async function newRun(
   const wrapper =
     passphrase === undefined ? undefined : await createWrapper(stretch, passphrase, tenantId);
   const nothing = { tables: {}, objectRows: {}, objects: 0, lines: 0, sizeBytes: 0 };
-  return { job, transfer, wrapper, scope, digest: newDigest(), ...nothing };
+  const { revision } = await getTenant(job.platform, tenantId);
+  return { job, transfer, wrapper, scope, revision, digest: newDigest(), ...nothing };
 }
 
 async function report(run: Run, end: Parameters<typeof reportTransfer>[2]): Promise<void> {

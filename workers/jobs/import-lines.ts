@@ -171,7 +171,7 @@ async function takeTenant(run: Run, row: Row): Promise<void> {
   const slug = run.slug ?? String(row["slug"]);
   const fault = slugFault(slug);
   if (fault !== undefined) throw new Problem("invalid", `has a slug that cannot be: ${fault}`);
-  await demandVacant(run.job.platform, run.scope.tenantId, slug);
+  await demandVacant(run.job.platform, run.scope.tenantId, slug, run.job.now());
   run.tenant = { ...row, slug };
 }
 
@@ -198,13 +198,21 @@ async function takeObjectRow(run: Run, table: string, row: Row): Promise<void> {
   if (run.units >= GATHERED_UNITS || run.arriving.length >= 500) await flush(run);
 }
 
-/** Write what was gathered. */
+/**
+ * Write what was gathered.
+ *
+ * That it goes on is written first: one that was given up is swept, and may write no more.
+ */
 async function flush(run: Run): Promise<void> {
-  const { to, gathered, arriving, job, scope } = run;
+  const { to, gathered, arriving, job, scope, lines, sizeBytes } = run;
   run.gathered = [];
   run.arriving = [];
   run.units = 0;
   if (to === undefined) return;
+  const progress = { lines, sizeBytes };
+  if (!(await reportTransfer(job.platform, run.transfer, progress, job.now()))) {
+    throw new Problem("conflict", "the import was given up meanwhile");
+  }
   if ("object" in to) {
     if (arriving.length > 0) await sendRows(run, to.object, arriving);
   } else if (gathered.length > 0) {
@@ -213,9 +221,6 @@ async function flush(run: Run): Promise<void> {
     if (foreign.length > 0) throw new Problem("invalid", "has an id that is another tenant's");
     await runAll(scope.db, insertRows(scope, table, gathered));
   }
-  const { lines, sizeBytes } = run;
-  if (await reportTransfer(job.platform, run.transfer, { lines, sizeBytes }, job.now())) return;
-  throw new Problem("conflict", "the import was given up meanwhile");
 }
 
 async function sendRows(run: Run, to: Target, rows: readonly ObjectRow[]): Promise<void> {

@@ -48,7 +48,7 @@ export async function importTenant(job: TransferJob, wanted: Wanted): Promise<Tr
   const lines = linesOf(wanted.body, wanted.maxBytes, LINE_MAX_BYTES);
   const { header, text, passphrase } = await opening(lines);
   const wrapper = await wrapperOf(header, passphrase);
-  await demandVacant(job.platform, header.tenant, wanted.slug ?? "");
+  await demandVacant(job.platform, header.tenant, wanted.slug ?? "", job.now());
   const of = { tenantId: header.tenant, kind: "import", requestedBy: wanted.requestedBy } as const;
   const transfer = await beginTransfer(job.platform, of, job.now());
   try {
@@ -71,17 +71,23 @@ export async function importTenant(job: TransferJob, wanted: Wanted): Promise<Tr
 
 /** I4, for cron. Exports that stand still have only their record to be ended. */
 export async function endStalled(job: TransferJob, limit: number): Promise<number> {
-  const stalled = await stalledTransfers(job.platform, job.now() - STALLED_MS, limit);
-  for (const transfer of stalled) await giveUp(job, transfer, new Error("it stood still"));
+  const stillMs = job.now() - STALLED_MS;
+  const stalled = await stalledTransfers(job.platform, stillMs, limit);
+  for (const transfer of stalled) await giveUp(job, transfer, undefined, stillMs);
   return stalled.length;
 }
 
-async function giveUp(job: TransferJob, transfer: TransferRow, error: unknown): Promise<void> {
+async function giveUp(
+  job: TransferJob,
+  transfer: TransferRow,
+  error: unknown,
+  stillMs?: number,
+): Promise<void> {
   const known = error instanceof Problem ? error.data.detail : "it was broken off";
   try {
     // The record first: from then on a carrier that was only slow can no longer land the tenant.
     const ended = { status: "failed", error: known } as const;
-    const mine = await reportTransfer(job.platform, transfer, ended, job.now());
+    const mine = await reportTransfer(job.platform, transfer, ended, job.now(), stillMs);
     if (mine && transfer.kind === "import") await sweepArrived(job, transfer.tenantId);
   } catch (fault) {
     logFault("an import that was given up is not swept yet", fault);
