@@ -4,6 +4,7 @@
  */
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { fingerprintOf } from "../../workers/edge/idempotency.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
 import {
   FAR_SIDE,
@@ -27,6 +28,7 @@ const CANARIES = {
   header: `${canary("header")}"<&>\\/+ end`,
   rotated: canary("rotated"),
   refused: canary("refused"),
+  guessed: canary("guessed"),
   issuer: canary("issuer-shared-secret"),
   password: canary("password"),
   clientGuess: canary("client-guess"),
@@ -200,6 +202,17 @@ describe("F191 F190 F80: canaries", () => {
     const given = await postForm(acme, CLIENT_GRANT, basic(client.id, client.secret));
     expect(given.status).toBe(200);
     shown.push(client.secret, (await given.json<{ access_token: string }>()).access_token);
+  });
+
+  it("cannot be tried out against what is kept of a request", async () => {
+    const json = { name: "GUESSED", value: CANARIES.guessed };
+    const key = "guess-me";
+    await ask("/v1/secrets", { json, headers: { "idempotency-key": key } });
+    const row = await env.DB.prepare("SELECT fingerprint FROM idempotency WHERE key = ?")
+      .bind(key)
+      .first<{ fingerprint: string }>();
+    expect(row?.fingerprint).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(row?.fingerprint).not.toBe(fingerprintOf("POST", "/v1/secrets", json));
   });
 
   it("are sealed where they must be kept", async () => {

@@ -8,6 +8,7 @@
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
+import type { Config } from "../../core/config.ts";
 import type { Claim, IdempotencySubject } from "../../core/idempotency/contract.ts";
 import { withoutSecrets } from "../../core/idempotency/secrets.ts";
 import { abandonKey, claimKey, completeKey } from "../../core/idempotency/store.ts";
@@ -16,7 +17,7 @@ import { canonical } from "../../core/json/canonical.ts";
 import type { Arrival } from "./arrival.ts";
 import { BODY_LIMIT, keepJson } from "./body.ts";
 import type { EdgeEnv, WithPrincipal } from "./context.ts";
-import { sha256 } from "./hash.ts";
+import { keyedHash, sha256 } from "./hash.ts";
 
 type Keyed = EdgeEnv & WithPrincipal;
 
@@ -87,8 +88,17 @@ async function subjectOf(c: Context<Keyed>, key: string): Promise<IdempotencySub
     principal: c.get("principal").id,
     route: `${method} ${routePath(c)}`,
     key,
-    fingerprint: fingerprintOf(method, path, body),
+    fingerprint: kept(c.get("config"), fingerprintOf(method, path, body)),
   };
+}
+
+/**
+ * A body may hold a secret that can be guessed, and its fingerprint is stored: under the master key
+ * it cannot be tried out. The last one is the one that stays while a rotation lasts.
+ */
+function kept({ masterKeys }: Config, fingerprint: string): string {
+  const last = masterKeys.at(-1);
+  return last === undefined ? fingerprint : keyedHash(last.key, `idempotency ${fingerprint}`);
 }
 
 /** The answer is stored before it is given, or the key is free again. */
