@@ -4,10 +4,16 @@ import { safeSvg } from "./svg.ts";
 
 export type Logo = { readonly type: LogoType; readonly bytes: Uint8Array<ArrayBuffer> };
 
-const SIGNATURES: Readonly<Record<Exclude<LogoType, "image/svg+xml">, RegExp>> = {
-  "image/png": /^\x89PNG\r\n\x1a\n/,
-  "image/jpeg": /^\xff\xd8\xff/,
-  "image/webp": /^RIFF[^]{4}WEBPVP8/,
+/** What stands where in a file of each kind; of a byte a character. */
+const SIGNATURES: Readonly<
+  Record<Exclude<LogoType, "image/svg+xml">, readonly (readonly [number, string])[]>
+> = {
+  "image/png": [[0, "\x89PNG\r\n\x1a\n"]],
+  "image/jpeg": [[0, "\xff\xd8\xff"]],
+  "image/webp": [
+    [0, "RIFF"],
+    [8, "WEBPVP8"],
+  ],
 };
 const HEAD = 16;
 
@@ -21,7 +27,8 @@ export function logoType(contentType: string | null): LogoType | undefined {
 export function logoOf(type: LogoType, bytes: Uint8Array): Logo | { readonly fault: string } {
   if (type !== "image/svg+xml") {
     const head = String.fromCharCode(...bytes.subarray(0, HEAD));
-    if (!SIGNATURES[type].test(head)) return { fault: `the file is no ${type}` };
+    if (!SIGNATURES[type].every(([at, sign]) => head.startsWith(sign, at)))
+      return { fault: `the file is no ${type}` };
     return { type, bytes: new Uint8Array(bytes) };
   }
   const text = utf8(bytes);

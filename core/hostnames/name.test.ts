@@ -106,15 +106,20 @@ it("F4: punycode is read as the platform's own URL parser writes it", () => {
   const letters = fc.constantFrom("ä", "é", "ß", "я", "あ", "字", "한", "𐍈", "a", "z", "0", "-");
   fc.assert(
     fc.property(fc.array(letters, { minLength: 1, maxLength: 12 }), (chars) => {
-      const text = chars.join("").normalize("NFC");
-      let label: string;
-      try {
-        label = new URL(`http://${text}.example/`).hostname.split(".")[0] ?? "";
-      } catch {
-        return;
-      }
-      if (label.startsWith("xn--")) expect(fromPunycode(label.slice(4))).toBe(text.toLowerCase());
+      const text = chars.join("");
+      const label = labelOf(text);
+      fc.pre(label?.startsWith("xn--") === true);
+      expect(fromPunycode(label?.slice(4) ?? "")).toBe(text);
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
+
+/** The label as DNS has it; undefined for what is none. */
+function labelOf(text: string): string | undefined {
+  try {
+    return new URL(`http://${text}.example/`).hostname.split(".")[0];
+  } catch {
+    return undefined;
+  }
+}

@@ -79,7 +79,7 @@ function readable(label: string): boolean {
   const text = fromPunycode(label.slice(4));
   if (text === undefined || !plain(text) || NOT_A_NAME.test(text)) return false;
   if (ascii(`${text}.example`) !== `${label}.example`) return false;
-  const found = new Set([...text].flatMap(scriptOf));
+  const found = new Set(Array.from(text, scriptOf).flat());
   if (found.size <= 1) return true;
   return TOGETHER.some((scripts) => [...found].every((script) => scripts.includes(script)));
 }

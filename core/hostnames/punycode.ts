@@ -11,7 +11,8 @@ const LAST_POINT = 0x10_ff_ff;
 /** What stands behind `xn--`, as a person would read it; undefined for what encodes nothing. */
 export function fromPunycode(encoded: string): string | undefined {
   const dash = encoded.lastIndexOf("-");
-  const points = [...encoded.slice(0, Math.max(dash, 0))].map((char) => char.codePointAt(0) ?? 0);
+  const basic = encoded.slice(0, Math.max(dash, 0));
+  const points = Array.from(basic, (char) => char.codePointAt(0) ?? 0);
   let [at, index, point, bias] = [dash === -1 ? 0 : dash + 1, 0, FIRST_POINT, FIRST_BIAS];
   while (at < encoded.length) {
     const before = index;

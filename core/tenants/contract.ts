@@ -11,6 +11,20 @@ export type TenantStatus = z.infer<typeof TenantStatus>;
 export const Registration = z.enum(["open", "closed"]);
 export type Registration = z.infer<typeof Registration>;
 
+/** Parts of the world; Cloudflare places an object near one, as well as it can. */
+export const LocationHint = z.enum([
+  "wnam",
+  "enam",
+  "sam",
+  "weur",
+  "eeur",
+  "apac",
+  "oc",
+  "afr",
+  "me",
+]);
+export type LocationHint = z.infer<typeof LocationHint>;
+
 /** What may be switched per tenant by the platform, and what it is unless switched. */
 export const DEFAULT_FLAGS = {
   custom_hostnames: true,
@@ -35,6 +49,8 @@ export const Tenant = z.object({
   status: TenantStatus,
   /** Null for a tenant from before there were tiers. */
   tier: z.string().nullable(),
+  /** Where its objects are made; null is near whoever deploys first. */
+  location: LocationHint.nullable(),
   flags: Flags,
   registration: Registration,
   /** The role of somebody who registered. */
@@ -61,6 +77,7 @@ export const ProvisionTenant = z.strictObject({
   admin: z.strictObject({ email: Email, name: Name }),
   /** The installation's first tier when absent. */
   tier: z.string().max(40).optional(),
+  location: LocationHint.optional(),
 });
 export type ProvisionTenant = z.infer<typeof ProvisionTenant>;
 
@@ -68,6 +85,8 @@ export type ProvisionTenant = z.infer<typeof ProvisionTenant>;
 export const TenantPatch = z.strictObject({
   name: Name.optional(),
   tier: z.string().max(40).optional(),
+  /** Of objects that are made from now on: one that is there stays where it is. */
+  location: LocationHint.nullable().optional(),
   /** Those named change; null takes back what was switched. */
   flags: z.partialRecord(z.enum(FLAGS), z.boolean().nullable()).optional(),
 });

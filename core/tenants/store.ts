@@ -118,6 +118,7 @@ function newRow({ tiers }: PlatformScope, input: ProvisionTenant, nowMs: number)
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
     tier,
+    location: input.location ?? null,
     flags: null,
     registration: null,
     defaultRole: null,
@@ -199,13 +200,14 @@ export async function reactivateTenant(scope: TenantScope, nowMs: number): Promi
 export async function patchTenant(
   scope: TenantScope,
   revision: number,
-  { name, tier, flags }: TenantPatch,
+  { name, tier, flags, location }: TenantPatch,
   nowMs: number,
 ): Promise<Tenant> {
   if (tier !== undefined) demandTier(scope.tiers, tier);
   const set = {
     ...(name === undefined ? {} : { name }),
     ...(tier === undefined ? {} : { tier }),
+    ...(location === undefined ? {} : { location }),
     ...(flags === undefined ? {} : { flags: switched((await ownRow(scope)).flags, flags) }),
   };
   return changeTenant(scope, revision, { action: "tenant.changed", set }, nowMs);
@@ -287,7 +289,7 @@ function switched(
   wanted: Exclude<TenantPatch["flags"], undefined>,
 ): Partial<Flags> | null {
   const all = Object.entries({ ...kept, ...wanted }).filter(([, value]) => value !== null);
-  return all.length === 0 ? null : (Object.fromEntries(all) as Partial<Flags>); // of the same keys
+  return all.length === 0 ? null : Object.fromEntries(all);
 }
 
 function toTenant(row: TenantRow): Tenant {
@@ -298,6 +300,7 @@ function toTenant(row: TenantRow): Tenant {
     name,
     status,
     tier,
+    location: row.location,
     flags: { ...DEFAULT_FLAGS, ...row.flags },
     registration: row.registration ?? "closed",
     default_role: row.defaultRole ?? LEAST_ROLE,

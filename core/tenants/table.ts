@@ -1,5 +1,5 @@
 import { integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { Flags, Registration, TenantStatus } from "./contract.ts";
+import type { Flags, LocationHint, Registration, TenantStatus } from "./contract.ts";
 
 /** The mapping slug ↔ tenant. The one table whose own id is the tenant's. */
 export const tenant = sqliteTable(
@@ -14,6 +14,8 @@ export const tenant = sqliteTable(
     updatedAtMs: integer("updated_at_ms").notNull(),
     /** By slug; null for a tenant from before there were tiers, which no quota bounds. */
     tier: text("tier"),
+    /** Where its objects are made. */
+    location: text("location").$type<LocationHint>(),
     /** Those that differ from the default; null for none. */
     flags: text("flags", { mode: "json" }).$type<Partial<Flags>>(),
     /** Who may become a user by themselves; null is `closed`. */

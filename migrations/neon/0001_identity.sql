@@ -1,6 +1,8 @@
 -- The control plane. Printed from the tables of core/ by `npm run migrations`.
 ALTER TABLE "tenant" ADD COLUMN "tier" text COLLATE "C";
 --> statement-breakpoint
+ALTER TABLE "tenant" ADD COLUMN "location" text COLLATE "C";
+--> statement-breakpoint
 ALTER TABLE "tenant" ADD COLUMN "flags" text COLLATE "C";
 --> statement-breakpoint
 ALTER TABLE "tenant" ADD COLUMN "registration" text COLLATE "C";

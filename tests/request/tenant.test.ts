@@ -1,8 +1,13 @@
 /** The tenant as a whole: its tier, its flags, what it says of itself, suspension and the way back. */
+import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import { dueOutbox } from "../../core/db/outbox.ts";
+import { servicesOf } from "../../workers/edge/services.ts";
 import {
   type TestTenant,
   askPlatform,
+  deliver,
+  newAgent,
   newCookie,
   newKey,
   newWorld,
@@ -29,6 +34,10 @@ async function patchSelf(json: object, revision = 1): Promise<Response> {
     headers: { "if-match": `"${revision}"` },
   });
 }
+
+const LONG = "correct horse battery staple 9";
+const PERSON = { email: "new@acme.example", name: "New", password: LONG };
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
 describe("F18: suspension", () => {
   it("refuses whoever holds a credential, on control plane and data plane, at once", async () => {
@@ -77,6 +86,16 @@ describe("F18: suspension", () => {
       ["/a/support/invoke", { json: { input: "Hello?" }, as: globex.key }],
       ["/v1/agents", { as: `${acme.key.slice(0, -49)}${"0".repeat(49)}` }],
       ["/a/support/chat?ticket=made-up", { headers: { upgrade: "websocket" } }],
+      ["/auth/login", { json: { email: "ada@acme.example", password: "wrong but long enough" } }],
+      ["/auth/register", { json: PERSON }],
+      ["/auth/verify", { json: { token: "made-up" } }],
+      ["/auth/invitations/accept", { json: { token: "made-up", name: "N", password: LONG } }],
+      ["/auth/password/forgot", { json: { email: "nobody@acme.example" } }],
+      ["/auth/password/reset", { json: { token: "made-up", password: LONG } }],
+      ["/auth/token", { raw: "grant_type=client_credentials", headers: FORM, method: "POST" }],
+      ["/auth/connections", {}],
+      ["/auth/oidc/none/start", {}],
+      ["/branding.css", {}],
       ["/health", {}],
       ["/.well-known/jwks.json", {}],
       ["/nowhere", {}],
@@ -113,6 +132,32 @@ describe("F18: suspension", () => {
       const none = await askPlatform(`/v1/tenants/${id}/suspend`, { method: "POST" });
       expect([id, none.status]).toEqual([id, 404]);
     }
+  });
+});
+
+describe("F6: location", () => {
+  it("is the tenant's, and its objects are made there", async () => {
+    expect((await patchFromPlatform({ location: "weur" })).status).toBe(200);
+    expect((await patchFromPlatform({ location: "moon" }, 2)).status).toBe(422);
+    const hints: unknown[] = [];
+    const agents = env.AGENT_RUNTIME;
+    const getByName: typeof agents.getByName = (name, options) => {
+      hints.push(options?.locationHint);
+      return agents.getByName(name, options);
+    };
+    const watched = { ...env, AGENT_RUNTIME: { getByName } as unknown as typeof agents }; // all of it that is used
+    for (const [tenant, slug] of [
+      [acme, "near"],
+      [globex, "anywhere"],
+    ] as const) {
+      const { id } = await newAgent(tenant, slug);
+      const json = { version: 1, environment: "prod" };
+      await tenant.json(`/v1/agents/${id}/deployments`, 202, { json });
+      const due = await dueOutbox(servicesOf(env).platform, Date.now() + 3_600_000, 100);
+      await deliver("berth-deployments", due, watched);
+      await tenant.json(`/a/${slug}/invoke`, 200, { json: { input: "Where is the office?" } });
+    }
+    expect(new Set(hints)).toEqual(new Set(["weur", undefined]));
   });
 });
 

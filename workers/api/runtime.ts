@@ -3,6 +3,7 @@ import { objectName } from "../../core/deployments/release.ts";
 import { tagOf } from "../../core/ids.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem, type Refusal } from "../../core/problem.ts";
+import type { LocationHint } from "../../core/tenants/contract.ts";
 import { findObjectByTag } from "../../core/runtime-objects/store.ts";
 import { countObjectCall } from "../../durable-objects/counters.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
@@ -12,12 +13,23 @@ import { demandCovered } from "./narrowing.ts";
 /** An agent's object and the owner every call to it carries. */
 export type Home = { readonly runtime: AgentRuntimeRpc; readonly owner: Owner };
 
-/** The object of `owner`. A fresh stub each time: one that failed once stays broken. */
-export function runtimeOf(env: Env, owner: Owner): AgentRuntimeRpc {
+/**
+ * The object of `owner`. A fresh stub each time: one that failed once stays broken.
+ *
+ * @param location  Where it is made, when this is its first call ever; its name is the same anywhere.
+ */
+export function runtimeOf(
+  env: Env,
+  owner: Owner,
+  location: LocationHint | null = null,
+): AgentRuntimeRpc {
   const { tenantId, agentId, environment, replica } = owner;
   countObjectCall();
   const name = objectName(tenantId, agentId, environment, replica);
-  const stub: unknown = env.AGENT_RUNTIME.getByName(name);
+  const stub: unknown =
+    location === null
+      ? env.AGENT_RUNTIME.getByName(name)
+      : env.AGENT_RUNTIME.getByName(name, { locationHint: location });
   // The generated stub type rewraps every method and loses our unions; the class implements this.
   return stub as AgentRuntimeRpc;
 }

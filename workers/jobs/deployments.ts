@@ -24,7 +24,9 @@ import { isId } from "../../core/ids.ts";
 import { priceOf } from "../../core/models/cost.ts";
 import { Problem, type ProblemData } from "../../core/problem.ts";
 import { buildRelease } from "../../core/releases/store.ts";
+import type { LocationHint } from "../../core/tenants/contract.ts";
 import { findTenantStatus } from "../../core/tenants/store-status.ts";
+import { getOwnTenant } from "../../core/tenants/store.ts";
 import type { AgentRuntimeRpc, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { type Batch, type Message, logFault, putOff } from "./batch.ts";
 
@@ -33,7 +35,10 @@ export type DeploymentStage = (typeof DEPLOYMENT_STAGES)[number];
 
 export type DeploymentJob = {
   readonly platform: PlatformScope;
-  readonly runtimeOf: (owner: Owner) => Pick<AgentRuntimeRpc, "install" | "health">;
+  readonly runtimeOf: (
+    owner: Owner,
+    location: LocationHint | null,
+  ) => Pick<AgentRuntimeRpc, "install" | "health">;
   readonly now: () => number;
   /** What is live was swapped: whoever keeps the old pointer may drop it. */
   readonly swapped?: (release: Release) => void;
@@ -141,12 +146,13 @@ async function prepareReplicas(
   build: Build,
 ): Promise<Release | undefined> {
   const { agent_id: agentId, environment } = build.deployment;
+  const { location } = await getOwnTenant(scope);
   let release: Release | undefined;
   for (let replica = 0; replica < build.replicas; replica += 1) {
     const owner = { tenantId: scope.tenantId, agentId, environment, replica };
     release = await buildRelease(scope, build, replica, priceOf, job.now());
     job.passed?.("built");
-    const runtime = job.runtimeOf(owner);
+    const runtime = job.runtimeOf(owner, location);
     Problem.unwrap(await runtime.install(release));
     job.passed?.("installed");
     Problem.unwrap(await runtime.health(owner, release.generation));

@@ -1,5 +1,6 @@
 import type { Config } from "../../core/config.ts";
 import type { Release } from "../../core/deployments/release.ts";
+import type { LocationHint } from "../../core/tenants/contract.ts";
 import type { Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { runtimeOf } from "../api/runtime.ts";
 import { forgetLiveAgent } from "../serve/live-agents.ts";
@@ -13,7 +14,8 @@ export async function consume(batch: Batch, env: Env): Promise<void> {
   const services = servicesOf(env);
   const job = {
     platform: services.platform,
-    runtimeOf: (owner: Owner) => runtimeOf(env, owner),
+    runtimeOf: (owner: Owner, location: LocationHint | null = null) =>
+      runtimeOf(env, owner, location),
     now: Date.now,
     swapped: (release: Release) => forgetLiveAgent(services, release),
     passed: faultsOf(services.config),
