@@ -12,7 +12,7 @@ import { type Page, pageOf } from "../page.ts";
 import type { Principal } from "../principals/contract.ts";
 import { Problem } from "../problem.ts";
 import type { Assignment, AssignmentListQuery, CreateAssignment, Role } from "./contract.ts";
-import { grantsOf } from "./effective.ts";
+import { grantsOf, type Held } from "./effective.ts";
 import { administratorRemains, holdTenant, lastAdministrator } from "./store-admins.ts";
 import { resolvePlace } from "./store-resolve.ts";
 import { demandGivable, getRole, lifted } from "./store-roles.ts";
@@ -50,9 +50,8 @@ export async function createAssignment(
     createdBy: principal.id,
     createdAtMs: nowMs,
   };
-  const held = { ...row, role: wanted.slug, statements: wanted.statements, assignment: row.id };
-  demandGivable(principal, grantsOf(held), "/role");
   const after = toAssignment(row);
+  demandGivable(principal, grantsOf(heldBy(after, wanted.statements)), "/role");
   const fact = { action: "assignment.created", kind: "assignment", id: row.id, after };
   const entry = await auditRow(scope, fact, nowMs);
   const { db } = scope;
@@ -98,8 +97,8 @@ export async function getAssignment(scope: TenantScope, id: string): Promise<Ass
 /**
  * Take a role away again.
  *
- * @throws Problem `not_found` | `conflict` for the last administrator's | `forbidden` where the
- *         role denies what the taker does not hold: taking it away would give that
+ * @throws Problem `not_found` | `conflict` for the last administrator's | `forbidden` where it
+ *         gives more than the taker holds, or denies it: taking that away would give it
  */
 export async function deleteAssignment(
   scope: TenantScope,
@@ -109,7 +108,8 @@ export async function deleteAssignment(
 ): Promise<void> {
   const before = await getAssignment(scope, id);
   const { statements } = await getRole(scope, before.role);
-  demandGivable(principal, lifted(statements, []));
+  demandGivable(principal, grantsOf(heldBy(before, statements)), "/role");
+  demandGivable(principal, lifted(statements, []), "/role");
   const fact = { action: "assignment.deleted", kind: "assignment", id, before };
   const entry = await auditRow(scope, fact, nowMs);
   const where = and(oneAssignment(scope, id), administratorRemains(scope, { assignmentGone: id }));
@@ -130,6 +130,18 @@ function inRole({ db, tenantId }: TenantScope, idOrSlug: string): SQL | undefine
     .from(role)
     .where(and(eq(role.tenantId, tenantId), eq(role.id, idOrSlug)));
   return inArray(assignment.role, slugs);
+}
+
+function heldBy(made: Assignment, statements: Role["statements"]): Held {
+  return {
+    role: made.role,
+    statements,
+    assignment: made.id,
+    projectId: made.project_id,
+    environment: made.environment,
+    agentId: made.agent_id,
+    expiresAtMs: made.expires_at === null ? null : Date.parse(made.expires_at),
+  };
 }
 
 /** Written where the principal and the role are there, and the very same is not. */

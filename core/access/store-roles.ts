@@ -87,8 +87,8 @@ export async function getRole(scope: TenantScope, idOrSlug: string): Promise<Rol
 /**
  * Change a role if it is still at `revision`; who holds it holds what it then says.
  *
- * @throws Problem `not_found` | `version_conflict` | `forbidden` for more than the changer holds,
- *         or for a denial lifted from what the changer does not hold | `conflict` for a built-in
+ * @throws Problem `not_found` | `version_conflict` | `forbidden` where it allows, before or after,
+ *         more than the changer holds, and for a denial lifted from what the changer lacks | `conflict` for a built-in
  *         role and for a denial that would leave no administrator
  */
 export async function patchRole(
@@ -106,6 +106,7 @@ export async function patchRole(
   const { statements: wanted, ...named } = patch;
   const statements = wanted === undefined ? undefined : await resolveStatements(scope, wanted);
   if (statements !== undefined) {
+    demandGivable(principal, before.statements, "/statements"); // no stronger one's to change
     demandGivable(principal, statements);
     demandGivable(principal, lifted(before.statements, statements), "/statements");
   }

@@ -194,6 +194,8 @@ export function accessCases(open: Open): void {
       }
       const weak = principalOf(scope, { scopes: ["roles:write"] });
       expect(await refusal(give({ role: "invoker" }, weak))).toBe("forbidden");
+      const taking = deleteAssignment(scope, weak, made.id, NOON);
+      expect(await refusal(taking)).toBe("forbidden"); // a stronger one's is not theirs to take
       const narrowed = principalOf(scope, { environment: "dev" });
       expect(await refusal(give({ role: "invoker" }, narrowed))).toBe("forbidden");
       expect(await refusal(getAssignment(other, made.id))).toBe("not_found");
