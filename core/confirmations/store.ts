@@ -82,12 +82,18 @@ export async function findConfirmation(
   return row;
 }
 
-/** Use it up, as a statement of a batch: of two that use it one does. */
-export function usedUp(scope: TenantScope, id: string, changeId: string, nowMs: number) {
+/** Use it up, as a statement of a batch: of two that use it one does, and none unless `when`. */
+export function usedUp(
+  scope: TenantScope,
+  id: string,
+  changeId: string,
+  nowMs: number,
+  when?: SQL,
+) {
   return scope.db
     .update(confirmation)
     .set({ usedAtMs: nowMs, lastChangeId: changeId })
-    .where(open(scope, id))
+    .where(and(open(scope, id), when))
     .returning({ id: confirmation.id });
 }
 

@@ -1,10 +1,10 @@
 import { auditRow, recordedWhere } from "../audit/store-record.ts";
 import type { Confirmation } from "../confirmations/contract.ts";
-import { usedBy, usedUp } from "../confirmations/store.ts";
+import { findConfirmation, usedBy, usedUp } from "../confirmations/store.ts";
 import { confirmation } from "../confirmations/table.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { newId } from "../ids.ts";
-import { withinQuota } from "../tiers/store.ts";
+import { quotaExceeded, withinQuota } from "../tiers/store.ts";
 import { user } from "../users/table.ts";
 import { and, eq, sql } from "drizzle-orm";
 import { joiningWhere } from "./store-join.ts";
@@ -35,10 +35,14 @@ export async function confirmRegistration(
   const one = and(eq(user.tenantId, scope.tenantId), eq(user.id, id));
   await scope.db.batch([
     quota.hold,
-    usedUp(scope, link.id, entry.id, nowMs),
-    ...joiningWhere(acting, joining, confirmation, and(used, quota.room), nowMs),
+    usedUp(scope, link.id, entry.id, nowMs, quota.room),
+    ...joiningWhere(acting, joining, confirmation, used, nowMs),
     recordedWhere(acting, entry, user, one),
   ]);
   const [made] = await scope.db.select({ id: user.id }).from(user).where(one);
-  return made !== undefined;
+  if (made !== undefined) return true;
+  // Not used up: then there was no room, and the link still counts when there is.
+  const unused = await findConfirmation(scope, link.id, nowMs);
+  if (unused !== undefined) throw await quotaExceeded(scope, "members");
+  return false;
 }

@@ -12,6 +12,7 @@ import { key } from "../keys/table.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import { withoutFamiliesOf } from "../refresh/store.ts";
+import { ssoIdentity } from "../sso/table.ts";
 import { user } from "../users/table.ts";
 import type { Member } from "./contract.ts";
 import { member } from "./table.ts";
@@ -171,6 +172,9 @@ function leftovers(scope: TenantScope, userId: string, nowMs: number) {
     withoutFamiliesOf(scope, userId, nowMs, left),
     withoutConfirmationsOf(scope, userId, left),
     db.update(key).set({ revokedAtMs: nowMs }).where(and(mine, left)),
+    db
+      .delete(ssoIdentity)
+      .where(and(eq(ssoIdentity.tenantId, tenantId), eq(ssoIdentity.userId, userId), left)),
     db
       .delete(assignment)
       .where(and(eq(assignment.tenantId, tenantId), eq(assignment.principalId, userId), left)),
