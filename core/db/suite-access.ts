@@ -322,11 +322,11 @@ export function accessCases(open: Open): void {
     it("F19: agents are listed by project and tag, and know who made them", async () => {
       const { scope } = await newTenant(open());
       const { id } = await createProject(scope, { slug: "crm", name: "C", description: "" }, NOON);
-      const make = (slug: string, part: object) =>
-        createAgent(scope, { slug, name: slug, description: "", ...part }, NOON);
-      await make("plain", {});
-      await make("sales", { project: "crm", tags: ["eu", "pii"] });
-      await make("mail", { tags: ["eu-west"] });
+      const make = (slug: string, part: object, atMs: number) =>
+        createAgent(scope, { slug, name: slug, description: "", ...part }, atMs);
+      await make("plain", {}, NOON);
+      await make("sales", { project: "crm", tags: ["eu", "pii"] }, NOON + 1);
+      await make("mail", { tags: ["eu-west"] }, NOON + 2);
       const slugs = async (query: object) =>
         (await listAgents(scope, { ...FIRST_PAGE, ...query })).data.map(({ slug }) => slug);
       expect(await slugs({ project: "crm" })).toEqual(["sales"]);
