@@ -69,6 +69,13 @@ export type Actor = {
   readonly requestId: string | null;
 };
 
+/** Claims of a person who is no user of the tenant's; what is not said is null. */
+export type Person = {
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly sessionId: string | null;
+};
+
 /** Whoever a request acts as. `id` is what idempotency, sessions and audit are scoped to. */
 export type Principal = {
   readonly kind: "key" | "user" | "app_client" | "platform";
@@ -96,6 +103,8 @@ export type Principal = {
   readonly meter?: Meter;
   /** Epoch ms at which the credential ends by itself; absent when only revoking ends it. */
   readonly endsAtMs?: number;
+  /** What an issuer outside says of its person; for showing, never for deciding. */
+  readonly person?: Person;
   /** Hash of the console session it was presented through: signing out ends it. */
   readonly consoleSession?: string;
 };

@@ -3,7 +3,7 @@
  *
  * @source RFC 7519 §4.1, RFC 9068 §2.2 (access tokens), RFC 8693 §4.2 (`scope`)
  */
-import { type Principal, type Scope, TENANT_SCOPES } from "../principals/contract.ts";
+import { type Person, type Principal, type Scope, TENANT_SCOPES } from "../principals/contract.ts";
 import type { JsonObject } from "./strict-json.ts";
 
 export const LEEWAY_SECONDS = 30;
@@ -74,7 +74,14 @@ export function ownPrincipal(claims: JsonObject, tenantId: string): Principal | 
 /** A user of somebody else's issuer; the issuer is part of the id, so that none can take ours. */
 export function foreignPrincipal(claims: JsonObject, issuer: string, tenantId: string): Principal {
   const id = `${issuer}#${String(claims["sub"])}`;
-  return { kind: "user", id, tenantId, scopes: scopesOf(claims["scope"]) };
+  const person = personOf(claims);
+  return { kind: "user", id, tenantId, scopes: scopesOf(claims["scope"]), person };
+}
+
+function personOf({ email, name, sessionId }: JsonObject): Person {
+  const said = (claim: unknown) =>
+    typeof claim === "string" && SUBJECT.test(claim) ? claim : null;
+  return { email: said(email), name: said(name), sessionId: said(sessionId) };
 }
 
 const KINDS: Readonly<Record<string, Principal["kind"]>> = {

@@ -32,6 +32,7 @@ describe("F41: issuers outside, each with its own pinned algorithm", () => {
       id: `${OUTSIDE}#user-7`,
       tenantId: TENANT.id,
       scopes: ["agents:read"],
+      person: { email: null, name: null, sessionId: null },
       endsAtMs: (SECONDS + 600) * 1000,
     });
   });

@@ -86,7 +86,11 @@ describe("F41: a tenant's own issuer", () => {
     const other = await signed(claimsOf({ role: "writer" }));
     expect(await worth(other)).toBe("forbidden");
     const me = await acme.json("/v1/users/me", 200, { as: await signed() });
-    expect(me).toMatchObject({ principal: { kind: "user", id: `${OUTSIDE}#user-7` } });
+    expect(me).toMatchObject({
+      principal: { kind: "user", id: `${OUTSIDE}#user-7` },
+      person: { email: "u@customer.example", name: "U", session_id: "s-1" },
+      user: null,
+    });
   });
 
   it("roles and scopes by claims, and a role for everybody else", async () => {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { TenantScope } from "../../core/db/scope.ts";
 import { isId } from "../../core/ids.ts";
-import { type Principal, SCOPES } from "../../core/principals/contract.ts";
+import { type Person, type Principal, SCOPES } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { type Tenant, TenantStatus } from "../../core/tenants/contract.ts";
 import { Profile } from "../../core/users/contract.ts";
@@ -22,6 +22,14 @@ export const Me = z.object({
     environment: z.string().nullable(),
     project_id: z.string().nullable(),
   }),
+  /** What an issuer outside says of its person; null for every other principal. */
+  person: z
+    .object({
+      email: z.string().nullable(),
+      name: z.string().nullable(),
+      session_id: z.string().nullable(),
+    })
+    .nullable(),
   /** The user itself; null for every other principal. */
   user: Profile.nullable(),
 });
@@ -61,6 +69,11 @@ export async function meOf(c: Told, principal: Principal): Promise<Me> {
       environment: principal.environment ?? null,
       project_id: principal.projectId ?? null,
     },
+    person: principal.person === undefined ? null : onWire(principal.person),
     user: ours ? await getProfile(c.get("scope"), principal.id) : null,
   };
+}
+
+function onWire({ email, name, sessionId }: Person): NonNullable<Me["person"]> {
+  return { email, name, session_id: sessionId };
 }
