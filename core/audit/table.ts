@@ -43,10 +43,10 @@ export const audit = sqliteTable(
     primaryKey({ columns: [t.tenantId, t.id] }),
     // No two entries have one place, whoever chains them.
     uniqueIndex("audit_seq").on(t.tenantId, t.seq),
-    index("audit_actor").on(t.tenantId, t.actorId),
-    index("audit_resource").on(t.tenantId, t.resourceKind, t.resourceId),
+    index("audit_actor").on(t.tenantId, t.actorId, t.id),
+    index("audit_resource").on(t.tenantId, t.resourceKind, t.resourceId, t.id),
     index("audit_unchained")
-      .on(t.tenantId)
+      .on(t.tenantId, t.id)
       .where(sql`seq is null`),
   ],
 );

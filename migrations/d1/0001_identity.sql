@@ -98,11 +98,11 @@ CREATE TABLE "audit" (
 --> statement-breakpoint
 CREATE UNIQUE INDEX "audit_seq" ON "audit" ("tenant_id", "seq");
 --> statement-breakpoint
-CREATE INDEX "audit_actor" ON "audit" ("tenant_id", "actor_id");
+CREATE INDEX "audit_actor" ON "audit" ("tenant_id", "actor_id", "id");
 --> statement-breakpoint
-CREATE INDEX "audit_resource" ON "audit" ("tenant_id", "resource_kind", "resource_id");
+CREATE INDEX "audit_resource" ON "audit" ("tenant_id", "resource_kind", "resource_id", "id");
 --> statement-breakpoint
-CREATE INDEX "audit_unchained" ON "audit" ("tenant_id") WHERE seq is null;
+CREATE INDEX "audit_unchained" ON "audit" ("tenant_id", "id") WHERE seq is null;
 --> statement-breakpoint
 CREATE TABLE "app_client" (
   "tenant_id" text NOT NULL,
