@@ -190,7 +190,7 @@ const ACROSS: readonly { readonly from: RegExp; readonly to: RegExp; readonly wh
   },
   {
     from: /^core\/audit\/checkpoint\.ts$/,
-    to: /^core\/tokens\/(?:jws|signer)\.ts$/,
+    to: /^core\/tokens\/jws\.ts$/,
     why: "a checkpoint is signed by the key of our tokens and opened as carefully as one",
   },
 ];

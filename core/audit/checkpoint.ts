@@ -3,11 +3,11 @@
  * later what the trail was, without believing us.
  */
 import { CompactSign, importJWK } from "jose";
-import type { SigningJwk, TokenJwk } from "../config.ts";
+import type { SigningJwk } from "../config.ts";
 import { rfc3339 } from "../clock.ts";
 import { canonical } from "../json/canonical.ts";
+import type { Jwk } from "../tokens/jwk.ts";
 import { openJws, verifyJws } from "../tokens/jws.ts";
-import { publicJwks } from "../tokens/signer.ts";
 import type { Checkpoint, Mark } from "./contract.ts";
 
 /** Told apart from every other thing the key signs. @source RFC 8725 §3.11 */
@@ -32,15 +32,16 @@ export async function signCheckpoint(
 /**
  * Does the signature say what the checkpoint says?
  *
- * `unknown`: the key it names is none of `keys`; it is configured no more.
+ * @param keys  As `/.well-known/jwks.json` publishes them.
+ * @returns     `unknown` when the key it names is none of them: it is configured no more.
  */
 export async function judgeCheckpoint(
   checkpoint: Checkpoint,
   tenantId: string,
-  keys: readonly TokenJwk[],
+  keys: readonly Jwk[],
 ): Promise<"signed" | "forged" | "unknown"> {
   const { seq, hash, at, kid, signature } = checkpoint;
-  const [key] = publicJwks(keys.filter((one) => one.kid === kid)).keys;
+  const key = keys.find((one) => one["kid"] === kid);
   if (key === undefined) return "unknown";
   const jws = openJws(signature);
   if (jws?.typ !== CHECKPOINT_TYPE || jws.kid !== kid) return "forged";

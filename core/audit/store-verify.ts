@@ -1,6 +1,6 @@
-import type { TokenJwk } from "../config.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { Problem } from "../problem.ts";
+import type { Jwk } from "../tokens/jwk.ts";
 import { judgeCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint, Fault, Mark, Verification } from "./contract.ts";
 import { chainPart, countWaiting, findCheckpoint } from "./store-chain.ts";
@@ -15,8 +15,8 @@ export type VerifyWish = {
   readonly from: number | undefined;
   /** The head that the tenant's gate remembers. */
   readonly head: Mark | null;
-  /** What checkpoints may be signed with. */
-  readonly keys: readonly TokenJwk[];
+  /** What checkpoints may be signed with, the public halves. */
+  readonly keys: readonly Jwk[];
 };
 
 type Told = {
@@ -69,7 +69,7 @@ async function follow(
   scope: TenantScope,
   told: Told,
   part: Awaited<ReturnType<typeof chainPart>>,
-  keys: readonly TokenJwk[],
+  keys: readonly Jwk[],
 ): Promise<Fault | undefined> {
   const marks = new Map<number, string>();
   for (const checkpoint of part.checkpoints) {

@@ -10,6 +10,7 @@ import { type VerifyWish, verifyTrail } from "../audit/store-verify.ts";
 import { audit, auditCheckpoint } from "../audit/table.ts";
 import { followChain } from "../audit/verify.ts";
 import type { SigningJwk } from "../config.ts";
+import { publicJwks } from "../tokens/signer.ts";
 import { type TenantScope, actingAs } from "./scope.ts";
 import { runAll } from "./statements.ts";
 import { FIRST_PAGE, NOON, missing, newTenant, type Open, refusal } from "./suite-world.ts";
@@ -19,6 +20,8 @@ async function newSigningKey(kid: string): Promise<SigningJwk> {
   // As jose exports an Ed25519 key.
   return { ...(await exportJWK(privateKey)), kid } as SigningJwk;
 }
+
+const publicOf = (jwk: SigningJwk) => publicJwks([jwk]).keys;
 
 /** A gate's chain with its memory in the test's hands. */
 function chainOf(scope: TenantScope, jwk?: SigningJwk, memory: { kept?: Kept } = {}) {
@@ -271,7 +274,7 @@ function faultCases(open: Open): void {
       const next = (await chain.extend()) ?? missing("a head");
       const last = (await rows(scope)).at(-1);
       expect(last).toMatchObject({ seq: head.seq + 1, previousHash: head.hash });
-      expect(await verify(scope, { head: next, keys: [jwk] })).toMatchObject({
+      expect(await verify(scope, { head: next, keys: publicOf(jwk) })).toMatchObject({
         fault: { seq: head.seq, what: "altered" },
       });
     });
@@ -286,10 +289,10 @@ function faultCases(open: Open): void {
       await fill(scope, 1, NOON + 6000);
       const next = (await chain.extend()) ?? missing("a head");
       expect(next.seq).toBe(head.seq + 2);
-      const told = await verify(scope, { head: next, keys: [jwk] });
+      const told = await verify(scope, { head: next, keys: publicOf(jwk) });
       expect(told).toMatchObject({ verified: false, fault: { seq: head.seq + 1, id: forged.id } });
       // What came after can be verified by itself: the place was signed with our own hash.
-      const later = await verify(scope, { from: head.seq + 1, head: next, keys: [jwk] });
+      const later = await verify(scope, { from: head.seq + 1, head: next, keys: publicOf(jwk) });
       expect(later).toMatchObject({ verified: true, entries: 1 });
     });
   });
@@ -308,7 +311,7 @@ function checkpointCases(open: Open): void {
       );
       const asked = await chain.sign();
       expect(asked).toMatchObject({ seq: head.seq, hash: head.hash, kid: "now" });
-      expect(await verify(scope, { head, keys: [jwk] })).toMatchObject({
+      expect(await verify(scope, { head, keys: publicOf(jwk) })).toMatchObject({
         verified: true,
         checkpoints: seqs.length + 1,
         unknown_keys: 0,
@@ -320,7 +323,7 @@ function checkpointCases(open: Open): void {
       const jwk = await newSigningKey("now");
       const { scope, chain, head } = await chained(open, 3, jwk);
       const { seq } = (await chain.sign()) ?? missing("a checkpoint");
-      const keys = [jwk];
+      const keys = publicOf(jwk);
       const change = (set: Partial<typeof auditCheckpoint.$inferInsert>) =>
         scope.db
           .update(auditCheckpoint)
@@ -334,11 +337,11 @@ function checkpointCases(open: Open): void {
       expect(await verify(scope, { head, keys })).toMatchObject({ verified: true });
       // Another key of the same name: what it signed is not ours.
       const other = await newSigningKey("now");
-      expect(await verify(scope, { head, keys: [other] })).toMatchObject({
+      expect(await verify(scope, { head, keys: publicOf(other) })).toMatchObject({
         fault: { what: "signature" },
       });
       // A key that is configured no more proves nothing and spoils nothing.
-      const later = await verify(scope, { head, keys: [await newSigningKey("later")] });
+      const later = await verify(scope, { head, keys: publicOf(await newSigningKey("later")) });
       expect(later).toMatchObject({ verified: true });
       expect(later.unknown_keys).toBeGreaterThan(0);
     });
@@ -350,14 +353,16 @@ function checkpointCases(open: Open): void {
       await tamper(scope, seq, { action: "thing.forged" });
       await scope.db.update(audit).set({ seq: null }).where(eq(audit.tenantId, scope.tenantId));
       await chainOf(scope).chain.extend();
-      expect(await verify(scope, { keys: [jwk] })).toMatchObject({ fault: { what: "checkpoint" } });
+      expect(await verify(scope, { keys: publicOf(jwk) })).toMatchObject({
+        fault: { what: "checkpoint" },
+      });
     });
 
     it("K13: verifying goes on from one of them, and from nowhere else", async () => {
       const jwk = await newSigningKey("now");
       const { scope, head } = await chained(open, 130, jwk);
       const [{ seq } = missing("a checkpoint")] = (await listCheckpoints(scope, FIRST_PAGE)).data;
-      const part = await verify(scope, { from: seq, head, keys: [jwk] });
+      const part = await verify(scope, { from: seq, head, keys: publicOf(jwk) });
       expect(part).toMatchObject({ verified: true, entries: head.seq - seq, head });
       expect(await findCheckpoint(scope, seq + 1)).toBeUndefined();
       expect(await refusal(verify(scope, { from: seq + 1 }))).toBe("not_found");

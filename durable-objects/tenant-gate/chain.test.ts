@@ -5,6 +5,7 @@ import { record } from "../../core/audit/store-record.ts";
 import { verifyTrail } from "../../core/audit/store-verify.ts";
 import { tenantScope } from "../../core/db/scope.ts";
 import { newId } from "../../core/ids.ts";
+import { publicJwks } from "../../core/tokens/signer.ts";
 import { configOf, platformOf } from "../agent-runtime/settings.ts";
 import { gateName, type TenantGateRpc } from "./contract.ts";
 
@@ -23,7 +24,7 @@ async function write(count: number): Promise<void> {
 }
 
 async function verify() {
-  const { tokenKeys: keys } = configOf(env);
+  const { keys } = publicJwks(configOf(env).tokenKeys);
   const { head } = await gate().head(TENANT);
   return verifyTrail(scope(), { from: undefined, head, keys });
 }

@@ -13,6 +13,7 @@ import { verifyTrail } from "../../core/audit/store-verify.ts";
 import { exportAudit, getAudit, listAudit, listCheckpoints } from "../../core/audit/store.ts";
 import { PageQuery } from "../../core/page.ts";
 import { Problem } from "../../core/problem.ts";
+import { publicJwks } from "../../core/tokens/signer.ts";
 import { streamOf } from "../../durable-objects/agent-runtime/text.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
@@ -61,7 +62,7 @@ export const audit = newRoutes()
       const scope = c.get("scope");
       const { from } = c.req.valid("query");
       const { head } = await gateOf(c.env, scope.tenantId).head(scope.tenantId);
-      const { tokenKeys: keys } = c.get("config");
+      const { keys } = publicJwks(c.get("config").tokenKeys);
       return c.json(await verifyTrail(scope, { from, head, keys }));
     },
   )
