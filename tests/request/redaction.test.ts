@@ -14,8 +14,9 @@ import {
   seenBy,
   wordsOf,
 } from "../fixtures/agent-runs.ts";
-import { controlPlane, formsOf, objects, type Place } from "../fixtures/canaries.ts";
+import { controlPlane, objects, type Place } from "../fixtures/canaries.ts";
 import { CLIENT_GRANT, basic, newClient, postForm } from "../fixtures/oauth.ts";
+import { formsOf } from "../fixtures/secret-forms.ts";
 import { type Ask, type TestTenant, askPlatform, newWorld } from "../fixtures/world.ts";
 
 /** Long and odd enough to be told from all else, and to need escaping where it can hold such. */
