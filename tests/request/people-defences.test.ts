@@ -267,6 +267,20 @@ describe("F29: guessing", () => {
     expect((await other).status).toBe(403);
   });
 
+  it("by many at once is answered, each with its own answer, or told to come again", async () => {
+    const guesses = Array.from({ length: 30 }, (_, i) =>
+      login(`many-${i}@acme.example`, "a guess"),
+    );
+    const answers = await Promise.all([...guesses, login(ada.email, PASSWORD, from("192.0.2.77"))]);
+    const owner = answers.pop();
+    const statuses = new Set(answers.map(({ status }) => status));
+    statuses.delete(401);
+    statuses.delete(503);
+    expect(statuses).toEqual(new Set());
+    expect([200, 503]).toContain(owner?.status);
+    expect((await login(ada.email, PASSWORD, from("192.0.2.77"))).status).toBe(200);
+  }, 60_000);
+
   it("an account that is not there is counted like one that is", async () => {
     const statuses: number[] = [];
     for (let i = 0; i < 4; i += 1) {

@@ -1,7 +1,10 @@
 /**
  * The slow hash of passwords, on the isolate's own thread: a derivation takes it for a good tenth
- * of a second, whichever form of the call is used. So few may wait, one is computed at a time, and
- * between two of them other requests have their turn.
+ * of a second, whichever form of the call is used. So few may wait, and between two of them other
+ * requests have their turn.
+ *
+ * Nobody waits for another request's promise: what goes on behind one goes on in that request's
+ * context, which may be gone by then.
  */
 import crypto from "node:crypto";
 import type { Derive } from "../../core/passwords/contract.ts";
@@ -10,32 +13,36 @@ import { Problem } from "../../core/problem.ts";
 const HASH_BYTES = 32;
 /** More would wait for seconds, and whoever sends them is guessing. */
 const WAITING_MOST = 16;
+/** A request that was cut off leaves its turn behind; after this it counts no more. */
+const LEFT_BEHIND_MS = 30_000;
 /** 128 · N · r bytes and a little; a stored hash that asks for more is not computed. */
 const MEMORY_MOST = 64 * 1024 * 1024;
 
-let waiting = 0;
-let last: Promise<unknown> = Promise.resolve();
+/** Turns that wait or are computed, by when they began. */
+const turns = new Map<symbol, number>();
 
 /** @throws Problem `overloaded`  when too many wait already */
 export const derive: Derive = async (password, salt, cost) => {
-  if (waiting >= WAITING_MOST) {
-    throw new Problem("overloaded", "too many sign-ins at once", { retryAfterMs: 2000 });
-  }
-  waiting += 1;
-  const before = last;
-  const mine = turnAfter(before).then(() => scrypt(password, salt, cost));
-  last = mine.catch(() => undefined);
+  const turn = beginTurn(Date.now());
   try {
-    return await mine;
+    // Behind whatever waits for the thread by now.
+    await new Promise((go) => setTimeout(go, 0));
+    return await scrypt(password, salt, cost);
   } finally {
-    waiting -= 1;
+    turns.delete(turn);
   }
 };
 
-/** Once `before` is done and what waits for the thread has had it. */
-async function turnAfter(before: Promise<unknown>): Promise<void> {
-  await before;
-  await new Promise((go) => setTimeout(go, 0));
+function beginTurn(nowMs: number): symbol {
+  for (const [turn, atMs] of turns) {
+    if (nowMs - atMs > LEFT_BEHIND_MS) turns.delete(turn);
+  }
+  if (turns.size >= WAITING_MOST) {
+    throw new Problem("overloaded", "too many sign-ins at once", { retryAfterMs: 2000 });
+  }
+  const turn = Symbol("turn");
+  turns.set(turn, nowMs);
+  return turn;
 }
 
 function scrypt(
