@@ -14,6 +14,8 @@ export type DescribedRoute = {
   readonly query?: z.ZodType | undefined;
   readonly header?: z.ZodType | undefined;
   readonly json?: z.ZodType | undefined;
+  /** Of a body that is a form. */
+  readonly form?: z.ZodType | undefined;
   readonly bodyOptional?: boolean;
   readonly answers: readonly DescribedAnswer[];
 };
@@ -157,14 +159,18 @@ function operation(route: DescribedRoute): Operation {
     security: route.scope === "open" ? [] : [{ bearer: [] }, { key: [] }, { console: [] }],
     "x-scope": route.scope,
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(route.json ? { requestBody: bodyOf(route.json, route.bodyOptional === true) } : {}),
+    ...bodyOf(route),
     responses: responsesOf(route.answers),
   };
 }
 
-function bodyOf(schema: z.ZodType, optional: boolean) {
-  return { required: !optional, content: json(schema, "input") };
+function bodyOf({ json: object, form, bodyOptional }: DescribedRoute) {
+  const required = bodyOptional !== true;
+  if (object) return { requestBody: { required, content: json(object, "input") } };
+  return form ? { requestBody: { required, content: json(form, "input", FORM) } } : {};
 }
+
+const FORM = "application/x-www-form-urlencoded";
 
 function responsesOf(answers: readonly DescribedAnswer[]): Record<string, OpenApiResponse> {
   const responses: Record<string, OpenApiResponse> = {};

@@ -112,7 +112,7 @@ function parameterList(parameters: readonly Parameter[]): string {
 }
 
 function bodyBlock({ requestBody }: Operation): string {
-  const schema = requestBody?.content["application/json"]?.schema;
+  const [{ schema } = {}] = Object.values(requestBody?.content ?? {});
   return schema ? `<h4>Body</h4>${schemaList(schema)}` : "";
 }
 

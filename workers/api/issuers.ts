@@ -5,13 +5,7 @@
  * demands all that the rules bring.
  */
 import type { Config } from "../../core/config.ts";
-import type { TenantScope } from "../../core/db/scope.ts";
-import {
-  CreateIssuer,
-  Issuer,
-  IssuerPatch,
-  type SealSharedSecret,
-} from "../../core/issuers/contract.ts";
+import { CreateIssuer, Issuer, IssuerPatch } from "../../core/issuers/contract.ts";
 import {
   createIssuer,
   deleteIssuer,
@@ -24,8 +18,7 @@ import { Problem } from "../../core/problem.ts";
 import { replays } from "../edge/idempotency.ts";
 import { forgetIssuers } from "../edge/issuers.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
-import { sealerOf } from "../edge/sealing.ts";
-import type { Services } from "../edge/services.ts";
+import { sealsAs } from "../edge/sealing.ts";
 import { settledRules } from "./claim-rules.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { demandReachable } from "./outside.ts";
@@ -49,7 +42,7 @@ export const issuers = newRoutes()
         "/jwks_uri",
         "jwks_uri" in wanted ? wanted.jwks_uri : undefined,
       );
-      const seal = sealing(c.get("services"), scope, c.get("nowMs"));
+      const seal = sealsAs("issuer", c.get("services"), scope, c.get("nowMs"));
       const settled = await settledRules(scope, principal, wanted);
       const issuer = await createIssuer(scope, settled, seal, c.get("nowMs"));
       forgetIssuers(c.get("services"), scope.tenantId);
@@ -93,7 +86,7 @@ export const issuers = newRoutes()
       const scope = c.get("scope");
       const patch = c.req.valid("json");
       demandReachable(c.get("config"), "/jwks_uri", patch.jwks_uri);
-      const seal = sealing(c.get("services"), scope, c.get("nowMs"));
+      const seal = sealsAs("issuer", c.get("services"), scope, c.get("nowMs"));
       const settled = await settledRules(scope, principal, patch, await getIssuer(scope, id));
       const issuer = await patchIssuer(scope, id, revision, settled, seal, c.get("nowMs"));
       forgetIssuers(c.get("services"), scope.tenantId);
@@ -116,13 +109,6 @@ export const issuers = newRoutes()
       return c.body(null, 204);
     },
   );
-
-function sealing(services: Services, scope: TenantScope, nowMs: number): SealSharedSecret {
-  return async (id, secret) => {
-    const sealer = await sealerOf(services, scope, nowMs);
-    return sealer.seal({ tenantId: scope.tenantId, kind: "issuer", id }, secret);
-  };
-}
 
 /** Tokens that claim to be of this platform are its own keys' alone. @throws Problem `invalid` */
 function demandElsewhere({ baseAuthority }: Config, issuer: string): void {

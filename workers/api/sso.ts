@@ -4,16 +4,9 @@
  * Whoever chooses the provider can sign in as any member, so a change demands everything a tenant's
  * credential can hold.
  */
-import type { TenantScope } from "../../core/db/scope.ts";
 import { PageQuery } from "../../core/page.ts";
 import { type Principal, TENANT_SCOPES } from "../../core/principals/contract.ts";
-import {
-  CreateSso,
-  RegisteredSso,
-  type SealClientSecret,
-  type SsoConnection,
-  SsoPatch,
-} from "../../core/sso/contract.ts";
+import { CreateSso, RegisteredSso, type SsoConnection, SsoPatch } from "../../core/sso/contract.ts";
 import {
   createConnection,
   deleteConnection,
@@ -25,8 +18,7 @@ import { demandGivable } from "../../core/access/store-roles.ts";
 import { redirectUri } from "../auth/sso.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
-import { sealerOf } from "../edge/sealing.ts";
-import type { Services } from "../edge/services.ts";
+import { sealsAs } from "../edge/sealing.ts";
 import { settledRules } from "./claim-rules.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { demandReachable } from "./outside.ts";
@@ -46,7 +38,7 @@ export const ssoConnections = newRoutes()
       const wanted = c.req.valid("json");
       demandReachable(c.get("config"), "/issuer", wanted.issuer);
       const settled = await settledRules(scope, principal, wanted);
-      const seal = sealing(c.get("services"), scope, c.get("nowMs"));
+      const seal = sealsAs("sso", c.get("services"), scope, c.get("nowMs"));
       const made = await createConnection(scope, settled, seal, c.get("nowMs"));
       const location = `/v1/sso/${made.id}`;
       return c.json(registered(c.get("origin"), made), 201, { ...etag(made.revision), location });
@@ -88,7 +80,7 @@ export const ssoConnections = newRoutes()
       const { "if-match": revision } = c.req.valid("header");
       const scope = c.get("scope");
       const settled = await settledRules(scope, principal, c.req.valid("json"));
-      const seal = sealing(c.get("services"), scope, c.get("nowMs"));
+      const seal = sealsAs("sso", c.get("services"), scope, c.get("nowMs"));
       const made = await patchConnection(scope, id, revision, settled, seal, c.get("nowMs"));
       return c.json(registered(c.get("origin"), made), 200, etag(made.revision));
     },
@@ -111,13 +103,6 @@ export const ssoConnections = newRoutes()
 function demandEverything(principal: Principal): void {
   demandWholeTenant(principal);
   demandGivable(principal, [{ effect: "allow", scopes: TENANT_SCOPES }], "");
-}
-
-function sealing(services: Services, scope: TenantScope, nowMs: number): SealClientSecret {
-  return async (id, secret) => {
-    const sealer = await sealerOf(services, scope, nowMs);
-    return sealer.seal({ tenantId: scope.tenantId, kind: "sso", id }, secret);
-  };
 }
 
 function registered(origin: string, connection: SsoConnection) {

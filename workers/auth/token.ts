@@ -14,7 +14,7 @@ import { gateOf } from "../api/gate.ts";
 import { accessOf } from "../edge/access.ts";
 import { addressOf } from "../edge/actor.ts";
 import type { AppEnv } from "../edge/context.ts";
-import { answers, newRoutes, open } from "../edge/routes.ts";
+import { answers, newRoutes, open, readsForm } from "../edge/routes.ts";
 import { demandActive } from "../edge/suspension.ts";
 import { presentedClient, provenClient } from "./client-credentials.ts";
 import { passwordGrant, refreshGrant } from "./grants-user.ts";
@@ -22,6 +22,20 @@ import { OAuthError, oauthRefusal } from "./oauth-error.ts";
 import { type Form, readForm } from "./oauth-form.ts";
 import { scopeOf, tenantArrival } from "./sign-in.ts";
 import { TokenAnswer } from "./token-answer.ts";
+
+/** The client's own two may come by Basic instead. What a grant does not know it passes over. */
+const TokenForm = z.object({
+  grant_type: z.enum(["client_credentials", "refresh_token", "password"]),
+  client_id: z.string().optional(),
+  client_secret: z.string().optional(),
+  scope: z.string().optional(),
+  resource: z.string().optional(),
+  refresh_token: z.string().optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+});
+
+const RevocationForm = z.object({ token: z.string(), token_type_hint: z.string().optional() });
 
 const OAuthRefusal = z.object({ error: z.string(), error_description: z.string() });
 
@@ -42,6 +56,7 @@ export const token = newRoutes()
   .post(
     "/token",
     open("Get an access token"),
+    readsForm(TokenForm),
     answers(200, TokenAnswer, "The token, good at this host alone."),
     answers(400, OAuthRefusal, "A refusal as RFC 6749 has it"),
     answers(401, OAuthRefusal, "The client is not known, or not by this secret"),
@@ -61,6 +76,7 @@ export const token = newRoutes()
   .post(
     "/revoke",
     open("Revoke a refresh token"),
+    readsForm(RevocationForm),
     answers(200, null, "It is over, and what was made from it; also when it was so before."),
     answers(400, OAuthRefusal, "A refusal as RFC 7009 has it"),
     (c) =>

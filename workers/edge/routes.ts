@@ -35,6 +35,8 @@ export type Route = {
   readonly query?: z.ZodType;
   readonly header?: z.ZodType;
   readonly json?: z.ZodType;
+  /** Of an `application/x-www-form-urlencoded` body; for the documents alone. */
+  readonly form?: z.ZodType;
   /** Whether the body may be left out. */
   readonly bodyOptional: boolean;
   readonly answers: readonly Answer[];
@@ -57,6 +59,7 @@ type Mark =
       readonly schema: z.ZodType;
       readonly optional: boolean;
     }
+  | { readonly kind: "form"; readonly schema: z.ZodType }
   | { readonly kind: "answers"; readonly answer: Answer };
 
 const marks = new WeakMap<object, Mark>();
@@ -156,6 +159,11 @@ export function takes<T extends Target, S extends z.ZodType>(
   });
 }
 
+/** For the documents alone: what a route that reads a form itself looks for in it. */
+export function readsForm(schema: z.ZodType): MiddlewareHandler<HonoEnv> {
+  return marked<MiddlewareHandler<HonoEnv>>({ kind: "form", schema }, (_c, next) => next());
+}
+
 /** For the documents alone. `schema` null: no JSON body. */
 export function answers(
   status: number,
@@ -198,5 +206,6 @@ function withMark(route: Route, mark: Mark | undefined): Route {
     const bodyOptional = route.bodyOptional || mark.optional;
     return { ...route, [mark.target]: mark.schema, bodyOptional };
   }
+  if (mark.kind === "form") return { ...route, form: mark.schema };
   return { ...route, answers: [...route.answers, mark.answer] };
 }

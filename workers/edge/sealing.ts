@@ -22,3 +22,16 @@ export async function sealerOf(
   const keys = await ensureDataKeys(scope, forge, nowMs);
   return createTenantSealer(aead, master, scope.tenantId, keys);
 }
+
+/** Seals texts of one kind, each for the row it will stand in. */
+export function sealsAs(
+  kind: string,
+  services: Pick<Services, "config">,
+  scope: TenantScope,
+  nowMs: number,
+): (id: string, text: string) => Promise<string> {
+  return async (id, text) => {
+    const sealer = await sealerOf(services, scope, nowMs);
+    return sealer.seal({ tenantId: scope.tenantId, kind, id }, text);
+  };
+}
