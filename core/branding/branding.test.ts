@@ -55,12 +55,19 @@ describe("the style sheet", () => {
     expect(brandingCss(PLAIN)).toBe("");
   });
 
+  it("F7: says nothing of the scheme that was not chosen", () => {
+    expect(brandingCss({ ...PLAIN, light: { accent: "#7a1fa2" } })).toMatch(
+      /^@media \(prefers-color-scheme: light\) \{\n:root:root \{\n {2}--accent: #7a1fa2;/,
+    );
+    expect(brandingCss({ ...PLAIN, dark: { accent: "#68cdc3" } })).not.toContain("light");
+  });
+
   it("F7: holds variables and nothing a name could add", () => {
     const name = '"; } body { background: url(//evil) } /*\\ Ünï';
     const css = brandingCss({ ...PLAIN, name, light: { accent: "#7a1fa2" } });
     expect(css).toContain("--accent: #7a1fa2;");
     expect(css).not.toMatch(/evil\)|body \{|\/\*/);
-    expect(css.match(/[{}]/g)).toEqual(["{", "}"]);
+    expect(css.match(/[{}]/g)?.join("")).toBe("{}{{}}");
   });
 });
 
