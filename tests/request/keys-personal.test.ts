@@ -69,6 +69,21 @@ describe("F25: a personal key", () => {
     expect(await write("by-bo-3")).toBe(201);
   });
 
+  it("is weighed by its owner's statements about the very agent it is verified for", async () => {
+    const gus = await newPerson(acme, "viewer");
+    const other = await liveAgent(acme, "other");
+    const json = { principal: gus.id, role: "invoker", agent: agent.id };
+    await acme.json("/v1/assignments", 201, { json });
+    const { secret } = await personal(gus, { scopes: ["agents:invoke"] });
+    const code = async (asked: object) =>
+      (await verify(acme, secret ?? "", { scope: "agents:invoke", ...asked })).code;
+    expect(await code({ agent: agent.id, environment: "prod" })).toBe("VALID");
+    expect(await code({ agent: "support", environment: "prod" })).toBe("VALID");
+    expect(await code({ agent: other.id, environment: "prod" })).toBe("FORBIDDEN");
+    expect((await agent.send("hello", { as: secret })).status).toBe(200);
+    expect((await other.send("hello", { as: secret })).ok).toBe(false);
+  });
+
   it("F37: ends with its owner's place in the tenant, its open sockets too", async () => {
     const cy = await newPerson(acme, "developer");
     const { secret } = await personal(cy);

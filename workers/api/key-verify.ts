@@ -21,7 +21,9 @@ import type { Spent, SpendRefusal } from "../../durable-objects/tenant-gate/cont
 import type { TenantArrival } from "../edge/arrival.ts";
 import { sha256 } from "../edge/hash.ts";
 import { spend } from "../edge/key-meter.ts";
+import { permits } from "../edge/permits.ts";
 import { boundedPrincipal, keyRow } from "../edge/principal-key.ts";
+import { placeOf } from "./narrowing.ts";
 
 const NOT_FOUND: KeyVerdict = {
   valid: false,
@@ -77,20 +79,28 @@ async function lacking(
   return (await reaches(arrival, principal, wanted)) ? undefined : "FORBIDDEN";
 }
 
-/** Reads only where a narrowed key is asked about something that is not named by its id. */
+/**
+ * Reads only where a narrowed key is asked about something that is not named by its id, and for a
+ * personal key, whose owner's statements are weighed on the agent's facts.
+ */
 async function reaches(
-  { residence }: TenantArrival,
+  { residence, nowMs }: TenantArrival,
   principal: Principal,
-  { project, agent }: VerifyKey,
+  { scope, project, agent, environment }: VerifyKey,
 ): Promise<boolean> {
-  const { projectId, agentId } = principal;
+  const { projectId, agentId, grants } = principal;
   if (project !== undefined && projectId !== undefined && project !== projectId) {
     const id = await orNone(findProjectId(residence.scope, project));
     if (id !== projectId) return false;
   }
-  if (agent === undefined || (projectId === undefined && (agentId ?? agent) === agent)) return true;
+  if (agent === undefined) return true;
+  const weighed = grants !== undefined && scope !== undefined;
+  if (!weighed && projectId === undefined && (agentId ?? agent) === agent) return true;
   const found = await orNone(getAgent(residence.scope, agent));
-  return found !== undefined && covers(principal, found.id, undefined, found.project_id);
+  if (found === undefined) return false;
+  if (!weighed) return covers(principal, found.id, undefined, found.project_id);
+  const asking = { ...principal, asked: { scope, atMs: nowMs } };
+  return permits(asking, { ...placeOf(found), environment });
 }
 
 /** Undefined for what the tenant has not. */
