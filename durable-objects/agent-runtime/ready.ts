@@ -42,7 +42,8 @@ export function ready(release: Release, env: Env): Installed {
     platformKeys.get(provider.id) ?? keyOf(provider, vault);
   const source = { knowledge: release.spec.knowledge, providers };
   const resolve = (ref: string): Model => {
-    const model = resolveModel(ref, source, { fetch: modelFetch, openKey });
+    const ports = { fetch: modelFetch, openKey: opening(openKey) };
+    const model = resolveModel(ref, source, ports);
     return vault.empty ? model : redactingModel(model, vault.redactor);
   };
   const models = new Map<string, Model>();
@@ -85,6 +86,18 @@ function keyOf(provider: ReleaseProvider, vault: Vault): string | null {
   const value = vault.value(secretName);
   if (value !== undefined && /^[\x21-\x7e]+$/.test(value)) return value;
   throw terminalFailure(`the secret ${secretName} cannot be the key of ${provider.slug}`);
+}
+
+/** For a call: a key that does not open ends it like any other that cannot succeed. */
+function opening(openKey: (provider: ReleaseProvider) => string | null): typeof openKey {
+  return (provider) => {
+    try {
+      return openKey(provider);
+    } catch (e) {
+      if (!(e instanceof SealFailure)) throw e;
+      throw terminalFailure(`the key of ${provider.slug} does not open`);
+    }
+  };
 }
 
 /** Those of the configuration that the spec's models are asked from. */

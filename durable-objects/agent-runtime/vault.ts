@@ -48,10 +48,10 @@ export class Vault {
     return secret && this.#version(secret);
   }
 
-  /** The same, for a call that is about to be made with it. */
+  /** The same, for a call that is about to be made with it; also undefined when it does not open. */
   take(name: string): string | undefined {
     this.note(name);
-    return this.value(name);
+    return unlessSealed(() => this.value(name));
   }
 
   /** A call is made with this secret. */

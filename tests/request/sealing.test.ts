@@ -76,6 +76,7 @@ describe("F191 F104: what is sealed", () => {
     const put = (id: string, blob: string) =>
       env.DB.prepare("UPDATE secret_version SET sealed = ? WHERE id = ?").bind(blob, id).run();
     const agent = await sender(acme, "swapped", "SWAPPED");
+    const other = await create(acme, "BUMPING", "value-of-other");
     await put(mine.id, theirs.sealed);
     await put(theirs.id, mine.sealed);
     for (const [tenant, { sealed }] of [
@@ -91,6 +92,10 @@ describe("F191 F104: what is sealed", () => {
     expect(await deploy(acme, agent.id, { environment: "dev" })).toMatchObject({
       status: "failed",
       error: { code: "spec_invalid" },
+    });
+    await acme.json(`/v1/secrets/${other.id}/rotate`, 200, { json: { value: "value-of-bump" } });
+    expect(await agent.ask("Now")).toMatchObject({
+      output: { text: expect.stringContaining("Not sent: there is no secret SWAPPED.") },
     });
     await put(mine.id, mine.sealed);
     await put(theirs.id, theirs.sealed);
