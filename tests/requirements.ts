@@ -112,7 +112,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly [state: State, title
   F103: ["planned", "Retention with clean-up"],
   F104: ["planned", "Sensitive request data is encrypted at rest"],
   F105: ["done", "Every access to stored requests is audited"],
-  F106: ["planned", "Stored requests are isolated per agent"],
+  F106: ["done", "Stored requests are isolated per agent"],
   F107: ["planned", "Invoking an external agent: 30 s, three attempts, logged"],
   F108: ["done", "A published version is deployed by event, with outbox and consumer"],
   F109: ["planned", "Queues carry work between parts"],
