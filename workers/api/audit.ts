@@ -11,10 +11,12 @@ import { MEDIA_TYPES, written } from "../../core/audit/export.ts";
 import { record } from "../../core/audit/store-record.ts";
 import { verifyTrail } from "../../core/audit/store-verify.ts";
 import { exportAudit, getAudit, listAudit, listCheckpoints } from "../../core/audit/store.ts";
+import { canonical } from "../../core/json/canonical.ts";
 import { PageQuery } from "../../core/page.ts";
 import { Problem } from "../../core/problem.ts";
 import { publicJwks } from "../../core/tokens/signer.ts";
 import { streamOf } from "../../durable-objects/agent-runtime/text.ts";
+import { sha256 } from "../edge/hash.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { gateOf } from "./gate.ts";
@@ -44,7 +46,8 @@ export const audit = newRoutes()
       const { format, ...filter } = c.req.valid("query");
       const scope = c.get("scope");
       const fact = { action: "audit.exported", kind: "tenant", id: scope.tenantId };
-      await record(scope, { ...fact, detail: { format, ...filter } }, c.get("nowMs"));
+      const detail = { format, filter: sha256(canonical(filter)) };
+      await record(scope, { ...fact, detail }, c.get("nowMs"));
       const day = new Date(c.get("nowMs")).toISOString().slice(0, 10);
       return c.body(streamOf(bytesOf(written(exportAudit(scope, filter), format))), 200, {
         "content-type": MEDIA_TYPES[format],

@@ -10,11 +10,13 @@ import {
   Step,
 } from "../../core/invocations/contract.ts";
 import { agentsOfInvocations, listInvocations } from "../../core/invocations/store.ts";
+import { canonical } from "../../core/json/canonical.ts";
 import { type Page, wholeNumber } from "../../core/page.ts";
 import { type Principal, speakerId } from "../../core/principals/contract.ts";
 import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import type { Text } from "../../durable-objects/agent-runtime/text.ts";
 import type { Arrival } from "../edge/arrival.ts";
+import { sha256 } from "../edge/hash.ts";
 import { fingerprintOf, idempotencyKeyOf, replays } from "../edge/idempotency.ts";
 import { looksAtAgents } from "../edge/permits.ts";
 import { traceparentOf } from "../edge/request-id.ts";
@@ -42,11 +44,10 @@ export const invocations = newRoutes()
     answers(200, pageSchema(InvocationSummary), "Finished invocations, newest first."),
     async (c) => {
       const query = await narrowed(c, c.req.valid("query"));
-      const page = await listInvocations(c.get("scope"), query);
-      const { cursor, ...filter } = query;
-      const detail = { ...filter, rows: page.data.length, first_page: cursor === undefined };
+      const page = await seen(c, await listInvocations(c.get("scope"), query));
+      const detail = { query: sha256(canonical(query)), rows: page.data.length };
       await recordAccess(c, { action: "invocation.listed", id: "*", detail });
-      return c.json(await seen(c, page));
+      return c.json(page);
     },
   )
   .get(

@@ -15,6 +15,8 @@ import { logFault } from "./batch.ts";
 /** A tenant's gate is woken by this isolate at most this often. */
 const WAKE_MS = 1000;
 const TENANTS_KEPT = 5000;
+/** Asked often, and they write no entry: a call a second to the gate would be for nothing. */
+const QUIET = new Set(["/v1/keys/verify", "/auth/token"]);
 /** Tenants asked for at once by the sweep. */
 const PAGE = 100;
 
@@ -24,7 +26,7 @@ const woken = new WeakMap<Services, Map<string, number>>();
 export function chainsChanges(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     await next();
-    if (c.req.method === "GET" || !c.res.ok) return;
+    if (c.req.method === "GET" || !c.res.ok || QUIET.has(c.req.path)) return;
     const arrival = c.get("arrival");
     if (arrival.at === "tenant") wakeChain(c.env, arrival);
   };
