@@ -9,7 +9,7 @@
  *     waits and then sees what the first did. D1 runs one statement at a time anyway.
  * M3  Where there is none, nothing is held up: the tenant's keys can make one again.
  */
-import { type SQL, and, eq, exists, isNull, ne, not, notExists, or, sql } from "drizzle-orm";
+import { type SQL, and, eq, exists, isNull, ne, notExists, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { TenantScope } from "../db/scope.ts";
 import { member } from "../members/table.ts";
@@ -29,6 +29,10 @@ export type AccessChange =
   /** The role, by slug, denies something from now on. */
   | { readonly roleDenies: string };
 
+/** Assignments and roles of the member that is looked at. */
+const held = alias(assignment, "held");
+const denying = alias(role, "denying");
+
 /** First in the batch of every change that the rule is asked for. */
 export function holdTenant({ db, tenantId }: TenantScope) {
   return db
@@ -47,21 +51,8 @@ export function lastAdministrator(): Problem {
   return new Problem("conflict", "the tenant would be left without an administrator");
 }
 
+/** Members who are administrators, as the change will leave them. */
 function administrators(scope: TenantScope, change?: AccessChange) {
-  const { db, tenantId } = scope;
-  const held = alias(assignment, "held");
-  const denying = alias(role, "denying");
-  const ofMember = and(
-    eq(held.tenantId, tenantId),
-    eq(held.principalKind, "user"),
-    eq(held.principalId, member.userId),
-    change !== undefined && "assignmentGone" in change
-      ? ne(held.id, change.assignmentGone)
-      : undefined,
-  );
-  const stays = staysAsIs(change);
-  const assigned = (which: SQL | undefined) =>
-    exists(db.select({ id: held.id }).from(held).where(and(ofMember, which)));
   const whole = and(
     eq(held.role, "admin"),
     isNull(held.projectId),
@@ -69,31 +60,53 @@ function administrators(scope: TenantScope, change?: AccessChange) {
     isNull(held.agentId),
     isNull(held.expiresAtMs),
   );
-  const denies =
-    change !== undefined && "roleDenies" in change
-      ? or(eq(denying.denies, 1), eq(denying.slug, change.roleDenies))
-      : eq(denying.denies, 1);
-  const hasDenying = exists(
-    db
-      .select({ id: denying.id })
-      .from(denying)
-      .where(
-        and(
-          eq(denying.tenantId, tenantId),
-          denies,
-          or(and(stays, eq(denying.slug, member.role)), assigned(eq(held.role, denying.slug))),
-        ),
-      ),
-  );
-  return db
+  const assigned = (which: SQL | undefined) =>
+    exists(
+      scope.db
+        .select({ id: held.id })
+        .from(held)
+        .where(and(ofMember(scope, change), which)),
+    );
+  return scope.db
     .select({ id: member.id })
     .from(member)
     .where(
       and(
-        eq(member.tenantId, tenantId),
+        eq(member.tenantId, scope.tenantId),
         outright(change),
-        or(and(stays, eq(member.role, "admin")), assigned(whole)),
-        not(hasDenying),
+        or(and(staysAsIs(change), eq(member.role, "admin")), assigned(whole)),
+        notExists(denyingRoles(scope, change, (slug) => assigned(eq(held.role, slug)))),
+      ),
+    );
+}
+
+/** Assignments of the member that the change leaves. */
+function ofMember({ tenantId }: TenantScope, change: AccessChange | undefined): SQL | undefined {
+  const gone = change !== undefined && "assignmentGone" in change ? change.assignmentGone : null;
+  return and(
+    eq(held.tenantId, tenantId),
+    eq(held.principalKind, "user"),
+    eq(held.principalId, member.userId),
+    gone === null ? undefined : ne(held.id, gone),
+  );
+}
+
+/** Roles of the member's that deny something. */
+function denyingRoles(
+  { db, tenantId }: TenantScope,
+  change: AccessChange | undefined,
+  assigned: (slug: typeof denying.slug) => SQL,
+) {
+  const denies = eq(denying.denies, 1);
+  const soon = change !== undefined && "roleDenies" in change ? change.roleDenies : null;
+  return db
+    .select({ id: denying.id })
+    .from(denying)
+    .where(
+      and(
+        eq(denying.tenantId, tenantId),
+        soon === null ? denies : or(denies, eq(denying.slug, soon)),
+        or(and(staysAsIs(change), eq(denying.slug, member.role)), assigned(denying.slug)),
       ),
     );
 }

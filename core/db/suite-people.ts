@@ -109,7 +109,8 @@ export function peopleCases(open: Open): void {
     it("F26: the last administrator stays one, whoever steps down at once", async () => {
       const { scope } = await newTenant(open());
       const two = await newMember(scope, "two@example.com", "admin");
-      const [first = missing("a member")] = (await listMembers(scope, FIRST_PAGE)).data;
+      const { data } = await listMembers(scope, FIRST_PAGE);
+      const first = data.find(({ id }) => id !== two.memberId) ?? missing("a member");
       const viewer = await getRole(scope, "viewer");
       const down = await race(
         [first.id, two.memberId].map((id) => patchMember(scope, id, 1, viewer, NOON)),
