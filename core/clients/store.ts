@@ -143,7 +143,8 @@ export async function patchClient(
 }
 
 /**
- * Delete if still at `revision`; its secrets go with it, and its tokens end within the cache time.
+ * Delete if still at `revision`; its secrets and roles go with it, and its tokens end within the
+ * cache time.
  *
  * @throws Problem `not_found` | `version_conflict`
  */

@@ -38,7 +38,7 @@ const ALLOWANCES = {
   link: { address: [30, 10 * MINUTE_MS] },
   sign_up: { address: [5, 60 * MINUTE_MS], account: [3, 60 * MINUTE_MS] },
   password: { account: [10, 5 * MINUTE_MS] },
-  sso: { address: [60, 10 * MINUTE_MS] },
+  sso: { address: [300, 10 * MINUTE_MS] },
 } as const satisfies Record<string, Partial<Record<"address" | "pair" | "account", Allowance>>>;
 
 export type Attempt = keyof typeof ALLOWANCES;

@@ -74,7 +74,7 @@ async function leave(
   const browser = browserOf(arrival.request, origin) ?? newBrowser();
   const state = newState();
   const binding = bindingOf(browser, state, redirectUri(origin, slug));
-  return orRefused(c, connection, async () => {
+  return orRefused(c, connection, "leaving", async () => {
     const url = await authorizationUrl(
       arrival.services.fetchIssuer,
       await providerOf(c, connection),
@@ -98,7 +98,7 @@ async function comeBack(c: Context<AppEnv>, slug: string): Promise<Response> {
   const way = wayOf(browser, state, connection.id);
   const left = await takeSignIn(c.get("scope"), way, c.get("nowMs"));
   if (left === undefined) return refused(c, "expired");
-  return orRefused(c, connection, async () => {
+  return orRefused(c, connection, "coming back", async () => {
     const binding = bindingOf(browser, state, redirectUri(origin, slug));
     const provider = await providerOf(c, connection);
     const claims = await claimsOf(services.fetchIssuer, provider, binding, answer);
@@ -140,9 +140,11 @@ export function redirectUri(origin: string, slug: string): string {
   return `${origin}/auth/oidc/${slug}/callback`;
 }
 
+/** Only who left is in the trail for not being let in: leaving is open to anybody. */
 async function orRefused(
   c: Context<AppEnv>,
   { id }: ConnectionRow,
+  when: "leaving" | "coming back",
   act: () => Promise<Response>,
 ): Promise<Response> {
   try {
@@ -159,7 +161,9 @@ async function orRefused(
         cause: message,
       }),
     );
-    await recordRefusedSso(scopeOf(c, "system", "system"), id, reason, c.get("nowMs"));
+    if (when === "coming back") {
+      await recordRefusedSso(scopeOf(c, "system", "system"), id, reason, c.get("nowMs"));
+    }
     return refused(c, reason);
   }
 }
