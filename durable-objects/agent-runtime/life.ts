@@ -101,9 +101,11 @@ export class Life {
     return { ok: true };
   }
 
-  /** The tombstone has had its time. */
+  /** For the alarm: the tombstone goes when it has had its time, not for an alarm from before. */
   async forget(): Promise<void> {
-    await this.#ctx.storage.deleteAll();
+    const atMs = Number(this.#meta.get("erased"));
+    if (Date.now() < atMs + TOMBSTONE_MS) await this.#ctx.storage.setAlarm(atMs + TOMBSTONE_MS);
+    else await this.#ctx.storage.deleteAll();
   }
 
   #cancelOpen(): void {

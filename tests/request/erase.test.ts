@@ -1,7 +1,7 @@
 /** A tenant ends: nothing of it is left but the proof that it was erased. */
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ERASURE_PHASES, type Erasure, type ErasurePhase } from "../../core/erasure/contract.ts";
 import { type ErasureRow, TAKEN_MS, beginErasure } from "../../core/erasure/store.ts";
 import { upsertLedger } from "../../core/invocations/store.ts";
@@ -34,6 +34,10 @@ let globex: TestTenant;
 
 beforeEach(async () => {
   ({ acme, globex } = await newWorld());
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 /** By the operator, to its end; the erasure's id. */
@@ -214,6 +218,22 @@ describe("F16: a tenant ends", { timeout: 60_000 }, () => {
     const naming = (await everything()).split("\n").filter((table) => table.includes(acme.id));
     expect(naming.map((table) => table.slice(2, 9))).toEqual(["erasure"]);
     expect(await storageOf(stub)).not.toContain(agent.id);
+  });
+
+  it("F16: its objects' tombstones last for 30 days, and then nothing does", async () => {
+    const agent = await liveAgent(acme, "support", { model: "local/extract" });
+    const stub = env.AGENT_RUNTIME.getByName(objectName(acme.id, agent.id, "prod", 0));
+    await erased(acme);
+    const marks = () =>
+      runInDurableObject(stub, (_object, { storage }) =>
+        storage.sql.exec("SELECT key FROM meta").toArray(),
+      );
+    await runInDurableObject(stub, (object) => object.alarm());
+    expect(await marks()).toContainEqual({ key: "erased" });
+    vi.useFakeTimers({ now: Date.now() + 31 * 86_400_000, toFake: ["Date"] });
+    await runInDurableObject(stub, (object) => object.alarm());
+    vi.useRealTimers();
+    await expect(marks()).rejects.toThrow(/no such table/);
   });
 
   it("F16: its slug is nobody else's for 90 days", async () => {
