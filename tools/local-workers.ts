@@ -63,11 +63,7 @@ export function localWorkers(options: {
   // The store of a local Postgres is the Worker's own to reach; the rule before the wall keeps
   // tenants from it.
   const store = storeOf(vars["DATABASE_URL"]);
-  const egress = egressWorker(built.compatibilityDate, [
-    ...egressAllow,
-    ...store,
-    ...mailAllow,
-  ]);
+  const egress = egressWorker(built.compatibilityDate, [...egressAllow, ...store, ...mailAllow]);
   const files = assetsWorker(built.compatibilityDate, bundle.assets, assets?.assetConfig);
   return {
     workers: binding === undefined ? [main, egress] : [main, egress, files],

@@ -3,7 +3,8 @@
  * dropped or moved without every later hash being another.
  *
  * C1  `hash` is SHA-256, base64url, over the canonical JSON (RFC 8785) of the entry as it is
- *     exported, `seq` and `previous_hash` included and `hash` itself left out.
+ *     exported, `seq` and `previous_hash` included and `hash` itself left out. That form is frozen:
+ *     a field that comes later is absent, not null, where it was not written.
  * C2  `seq` counts from 1 without a gap; `previous_hash` is the hash of `seq - 1`, null for the
  *     first.
  * C3  The order is the order of chaining. An entry that arrives late, from a slow batch or a clock
