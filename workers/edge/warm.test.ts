@@ -6,6 +6,8 @@ import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parseKey } from "../../core/keys/format.ts";
+import { assign, newRole } from "../../tests/fixtures/access.ts";
+import { newClient, tokenOf } from "../../tests/fixtures/oauth.ts";
 import {
   deploy,
   newAgent,
@@ -74,6 +76,29 @@ it("an invocation by a known key asks the control plane nothing", async () => {
     await again.text();
   }
   expect(queries).toBe(3);
+});
+
+it("F44: statements are weighed without a read, and a change made here counts at once", async () => {
+  const { acme } = world;
+  const client = await newClient(acme, ["agents:read"]);
+  const when = { environments: ["prod"], arguments: [{ pointer: "/metadata/sum", max: 5 }] };
+  const role = await newRole(acme, [{ effect: "allow", scopes: ["agents:invoke"], when }]);
+  const assignment = await assign(acme, client.id, role);
+  const as = await tokenOf(acme, client);
+  const spend = async (sum: string) => {
+    const json = { input: "Where is the office?", metadata: { sum } };
+    const answer = await ask("/a/support/invoke", as, json);
+    await answer.text();
+    return answer.status;
+  };
+  expect(await spend("1")).toBe(200);
+  const known = queries;
+  expect([await spend("5"), await spend("2")]).toEqual([200, 200]);
+  expect(queries).toBe(known);
+  expect(await spend("6")).toBe(403); // which the trail is told of
+  const gone = await ask(`/v1/assignments/${assignment}`, acme.key, undefined, "DELETE");
+  expect(gone.status).toBe(204);
+  expect(await spend("1")).toBe(403);
 });
 
 it("twenty strangers at once cost one look-up each for tenant and key", async () => {
