@@ -54,28 +54,31 @@ async function send(...lines: readonly string[]): Promise<{ status: number; body
 
 const ME = "/v1/users/me";
 
-/** Refused by the server in front, or answered as nobody's. Never as a tenant. */
-async function expectNobody(...lines: readonly string[]): Promise<void> {
+/** Whom a request reached; nobody when it was refused, by whichever server. */
+async function reached(...lines: readonly string[]): Promise<string> {
   const { status, body } = await send(...lines);
-  expect([lines, [0, 400, 401, 404, 421].includes(status)]).toEqual([lines, true]);
-  expect(body).not.toMatch(/"slug":"(?:acme|globex)"/);
+  const slug = /"slug":"([a-z]+)"/.exec(body)?.[1];
+  if (slug !== undefined) return slug;
+  return [0, 400, 401, 404, 421].includes(status) ? "nobody" : `status ${status}`;
 }
 
 describe("F1: on the wire", () => {
   it("one Host that names a tenant is that tenant", async () => {
-    const { status, body } = await send(`GET ${ME} HTTP/1.1`, "host: acme.localhost");
-    expect([status, body]).toMatchObject([200, expect.stringContaining('"slug":"acme"')]);
+    expect(await reached(`GET ${ME} HTTP/1.1`, "host: acme.localhost")).toBe("acme");
   });
 
   it("an absolute request target never moves a request to another tenant", async () => {
     const crossed = `GET http://acme.localhost${ME} HTTP/1.1`;
-    const { status, body } = await send(crossed, "host: globex.localhost");
-    expect(status).not.toBe(200);
-    expect(body).not.toContain('"slug":"acme"');
-    await expectNobody(crossed, "host: nobody.localhost");
-    await expectNobody(`GET http://nobody.localhost${ME} HTTP/1.1`, "host: nobody.localhost");
-    await expectNobody(`GET http://user@acme.localhost${ME} HTTP/1.1`, "host: nobody.localhost");
-    await expectNobody(`GET //acme.localhost${ME} HTTP/1.1`, "host: nobody.localhost");
+    const nobody = "host: nobody.localhost";
+    for (const lines of [
+      [crossed, "host: globex.localhost"],
+      [crossed, nobody],
+      [`GET http://nobody.localhost${ME} HTTP/1.1`, nobody],
+      [`GET http://user@acme.localhost${ME} HTTP/1.1`, nobody],
+      [`GET //acme.localhost${ME} HTTP/1.1`, nobody],
+    ]) {
+      expect([lines, await reached(...lines)]).toEqual([lines, "nobody"]);
+    }
   });
 
   it.each([
@@ -98,7 +101,7 @@ describe("F1: on the wire", () => {
     ["a path", ["host: acme.localhost/x"]],
     ["four thousand labels", [`host: ${"a.".repeat(4000)}localhost`]],
   ])("%s: nobody", async (_name, hosts) => {
-    await expectNobody(`GET ${ME} HTTP/1.1`, ...hosts);
+    expect(await reached(`GET ${ME} HTTP/1.1`, ...hosts)).toBe("nobody");
   });
 
   it("forwarded headers have no say", async () => {
@@ -108,8 +111,9 @@ describe("F1: on the wire", () => {
       "x-original-host: acme.localhost",
       "x-host: acme.localhost",
     ]) {
-      await expectNobody(`GET ${ME} HTTP/1.1`, "host: globex.localhost", said);
-      await expectNobody(`GET ${ME} HTTP/1.1`, "host: nobody.localhost", said);
+      for (const host of ["host: globex.localhost", "host: nobody.localhost"]) {
+        expect(await reached(`GET ${ME} HTTP/1.1`, host, said)).toBe("nobody");
+      }
     }
   });
 });
