@@ -260,11 +260,18 @@ describe("F29: guessing", () => {
     const statuses = (await Promise.all(asks)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 403)).toHaveLength(30);
     expect(statuses.filter((status) => status === 429)).toHaveLength(1);
-    const other = open(acme, "/auth/verify", {
-      json: { token: "x" },
-      headers: from("2001:db8:7:a::1"),
-    });
-    expect((await other).status).toBe(403);
+    for (const address of ["2001:db8:7:a::1", "::ffff:192.0.2.61"]) {
+      const asked = { json: { token: "x" }, headers: from(address) };
+      expect((await open(acme, "/auth/verify", asked)).status).toBe(403);
+    }
+    const mapped = Array.from({ length: 30 }, (_, i) =>
+      open(acme, "/auth/verify", {
+        json: { token: "x" },
+        headers: from(i % 2 === 0 ? "192.0.2.61" : "::ffff:192.0.2.61"),
+      }),
+    );
+    const last = (await Promise.all(mapped)).map(({ status }) => status);
+    expect(last.filter((status) => status === 429)).toHaveLength(1);
   });
 
   it("by many at once is answered, each with its own answer, or told to come again", async () => {

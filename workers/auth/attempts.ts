@@ -86,6 +86,8 @@ function demandsOf(
 
 /** One subscriber has a whole /64 of IPv6: its addresses count as one. */
 function networkOf(address: string): string {
+  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
   if (!address.includes(":")) return address;
   const [head = "", tail] = address.toLowerCase().split("%", 1)[0]?.split("::", 2) ?? [];
   const first = head === "" ? [] : head.split(":");
