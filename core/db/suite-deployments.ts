@@ -271,6 +271,7 @@ export function deploymentCases(open: Open): void {
           kind: "openai",
           baseUrl: "https://one.test",
           sealedKey: "sealed:k1",
+          secretName: null,
         },
       ]);
       await patchProvider(scope, provider.id, 1, { api_key: "k2" }, seal, NOON);

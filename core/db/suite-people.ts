@@ -278,7 +278,7 @@ export function peopleCases(open: Open): void {
         .select()
         .from(member)
         .where(eq(member.tenantId, scope.tenantId));
-      expect(members.map(({ role }) => role)).toEqual(["admin", "viewer"]);
+      expect(members.map(({ role }) => role).toSorted()).toEqual(["admin", "viewer"]);
     });
   });
 
