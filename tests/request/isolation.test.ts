@@ -74,7 +74,14 @@ describe("the route table", { timeout: 30_000 }, () => {
   });
 
   it("F31: declares open only what is known to be, and what looks at the credential itself", () => {
-    const known = new Set([...OPEN, ...OPEN_LIFE, "GET /v1/users/me", "GET /auth/session", "GET /a/:agent/chat", "GET /v1/access/explain"]);
+    const known = new Set([
+      ...OPEN,
+      ...OPEN_LIFE,
+      "GET /v1/users/me",
+      "GET /auth/session",
+      "GET /a/:agent/chat",
+      "GET /v1/access/explain",
+    ]);
     const open = ROUTES.filter(({ scope }) => scope === "open").map(nameOf);
     expect(open.filter((route) => !known.has(route))).toEqual([]);
   });
