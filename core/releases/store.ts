@@ -143,7 +143,7 @@ async function assemble(
     // Read last: a key that a value needs is there as long as the value is.
     dataKeys: await dataKeysFor(scope, [
       ...providers.map(({ sealedKey }) => sealedKey),
-      ...secrets.flatMap(({ sealed, earlier }) => [sealed, ...earlier.map((it) => it.sealed)]),
+      ...secrets.flatMap(({ sealed, earlier }) => [sealed].concat(earlier.map((it) => it.sealed))),
     ]),
   };
 }

@@ -36,7 +36,7 @@ export function historyBefore(
   }
   return kept.toReversed().flatMap((row) => {
     const { messages } = JSON.parse(unpack(sql, row.output)) as Output;
-    return [...inputMessages(unpack(sql, row.input)), ...messages.map(messageOf)];
+    return inputMessages(unpack(sql, row.input)).concat(messages.map(messageOf));
   });
 }
 

@@ -96,9 +96,9 @@ function Shell(props: {
       <main id="content" tabIndex={-1}>
         {problem ? <ProblemNote problem={problem} /> : null}
         {tenant.status === "suspended" ? (
-          <p className="banner" role="status">
+          <output className="banner">
             This tenant is suspended: nothing is answered or changed until it is reactivated.
-          </p>
+          </output>
         ) : null}
         <Screen route={route} me={props.me} />
       </main>

@@ -95,10 +95,16 @@ export function Field(
     readonly doing?: Doing;
     /** Where the body has it; `/name` unless said. */
     readonly pointer?: string;
+    /** Takes the focus when it appears: a form that was asked for begins there. */
+    readonly focused?: boolean;
   } & Omit<InputHTMLAttributes<HTMLInputElement>, "name">,
 ) {
-  const { label, name, hint, doing, pointer = `/${name}`, ...input } = props;
+  const { label, name, hint, doing, pointer = `/${name}`, focused = false, ...input } = props;
   const id = useId();
+  const element = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (focused) element.current?.focus();
+  }, [focused]);
   const fault = faultAt(doing?.problem, pointer);
   const described = [hint ? `${id}-hint` : "", fault ? `${id}-fault` : ""]
     .filter(Boolean)
@@ -108,6 +114,7 @@ export function Field(
       <label htmlFor={id}>{label}</label>
       <input
         id={id}
+        ref={element}
         name={name}
         aria-describedby={described === "" ? undefined : described}
         aria-invalid={fault !== ""}

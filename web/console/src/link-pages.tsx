@@ -80,7 +80,7 @@ function Invitation({ onSignedIn }: { readonly onSignedIn: () => void }) {
           onSignedIn();
         }}
       >
-        <Field label="Your name" name="name" autoComplete="name" required autoFocus doing={doing} />
+        <Field label="Your name" name="name" autoComplete="name" required focused doing={doing} />
         <NewPassword doing={doing} />
       </Form>
     </Lone>
@@ -115,7 +115,7 @@ function Verify() {
   return (
     <Lone title="Confirm the address">
       {done ? (
-        <p role="status">It is confirmed. You can sign in now.</p>
+        <output>It is confirmed. You can sign in now.</output>
       ) : (
         <Form
           doing={doing}
@@ -138,7 +138,7 @@ function Forgot() {
   return (
     <Lone title="New password">
       {sent ? (
-        <p role="status">If the address has an account here, a mail is on its way to it.</p>
+        <output>If the address has an account here, a mail is on its way to it.</output>
       ) : (
         <Form
           doing={doing}
@@ -155,7 +155,7 @@ function Forgot() {
             type="email"
             autoComplete="username"
             required
-            autoFocus
+            focused
             doing={doing}
           />
         </Form>
@@ -170,7 +170,7 @@ function Register() {
   return (
     <Lone title={`Register at ${location.hostname}`}>
       {sent ? (
-        <p role="status">If you may register, a mail is on its way: open the link in it.</p>
+        <output>If you may register, a mail is on its way: open the link in it.</output>
       ) : (
         <Form
           doing={doing}
@@ -185,7 +185,7 @@ function Register() {
             setSent(true);
           }}
         >
-          <Field label="Name" name="name" autoComplete="name" required autoFocus doing={doing} />
+          <Field label="Name" name="name" autoComplete="name" required focused doing={doing} />
           <Field
             label="E-mail"
             name="email"

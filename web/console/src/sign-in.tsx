@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { ask } from "./api.ts";
-import { Field, Form, useDoing } from "./form.tsx";
+import { Field, Form, textIn, useDoing } from "./form.tsx";
 import { useLoad } from "./load.ts";
 import { Link, Mark } from "./parts.tsx";
 
@@ -69,7 +69,7 @@ function PasswordForm({ onSignedIn }: { readonly onSignedIn: () => void }) {
         type="email"
         autoComplete="username"
         required
-        autoFocus
+        focused
         doing={doing}
       />
       <Field
@@ -92,7 +92,7 @@ function KeyForm({ onSignedIn }: { readonly onSignedIn: () => void }) {
       doing={doing}
       submit="Sign in"
       onSubmit={async (data, element) => {
-        const key = String(data.get("key")).trim();
+        const key = textIn(data, "key");
         const asked = ask("/auth/session", { method: "POST", json: { key } });
         asked.catch(() => element.querySelector("input")?.select()); // to be typed over
         await asked;
@@ -105,7 +105,7 @@ function KeyForm({ onSignedIn }: { readonly onSignedIn: () => void }) {
         name="key"
         type="password"
         required
-        autoFocus
+        focused
         autoComplete="off"
         autoCapitalize="off"
         spellCheck={false}

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { AuditEntry, Verification } from "../../../../core/audit/contract.ts";
 import { askJson } from "../api.ts";
-import { useDoing } from "../form.tsx";
+import { textIn, useDoing } from "../form.tsx";
 import { usePages } from "../load.ts";
 import { ProblemNote, Skeleton, Title, When } from "../parts.tsx";
 import type { PageProps } from "../settings.tsx";
@@ -28,7 +28,7 @@ export function AuditPage(_props: PageProps) {
         onSubmit={(e) => {
           e.preventDefault();
           const form = new FormData(e.currentTarget);
-          setFilter(Object.fromEntries(FILTERS.map(([name]) => [name, String(form.get(name))])));
+          setFilter(Object.fromEntries(FILTERS.map(([name]) => [name, textIn(form, name) ?? ""])));
         }}
       >
         {FILTERS.map(([name, label, placeholder]) => (
@@ -65,7 +65,7 @@ export function AuditPage(_props: PageProps) {
 
 function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Entries">
+    <div className="scroll">
       <table>
         <thead>
           <tr>
@@ -116,7 +116,7 @@ function Verify() {
   return (
     <div className="card verify">
       <div className="page-head">
-        <p role="status">{found === undefined ? "Not verified yet." : verdict(found)}</p>
+        <output>{found === undefined ? "Not verified yet." : verdict(found)}</output>
         <button type="button" aria-disabled={doing.busy} onClick={verify}>
           {doing.busy ? "Verifying…" : "Verify the chain"}
         </button>

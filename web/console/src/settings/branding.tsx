@@ -1,4 +1,4 @@
-import { useState, type CSSProperties } from "react";
+import { useState } from "react";
 import type { Branding } from "../../../../core/branding/contract.ts";
 import { ask, askJson } from "../api.ts";
 import { Field, Form, textIn, useDoing } from "../form.tsx";
@@ -120,16 +120,15 @@ function Preview(props: {
   if (ground) style["--ground"] = ground;
   if (ink) style["--ink"] = ink;
   return (
-    <div
+    <figure
       className={`preview is-${props.scheme}`}
-      style={style as CSSProperties}
-      role="img"
+      style={style}
       aria-label={`How it looks when it is ${props.scheme}`}
     >
       <strong>{props.name}</strong>
       <span className="preview-link">A link</span>
       <span className="preview-button">A button</span>
-    </div>
+    </figure>
   );
 }
 

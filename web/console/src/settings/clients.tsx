@@ -19,10 +19,10 @@ export function ClientsPage(props: PageProps) {
         path="/v1/clients?limit=100"
         empty="No machine signs in by itself yet."
         newOne={props.can("clients:write") ? "New client" : undefined}
-        make={(done, list) => (
+        renderForm={(done, list) => (
           <NewClient scopes={props.me.principal.scopes} done={done} list={list} onMade={setMade} />
         )}
-        row={(client) => (
+        renderRow={(client) => (
           <Row
             name={client.name}
             slug={client.id}
@@ -67,7 +67,7 @@ function NewClient(props: {
       }}
     >
       <h2>New client</h2>
-      <Field label="Name" name="name" required autoFocus doing={doing} />
+      <Field label="Name" name="name" required focused doing={doing} />
       <fieldset className="scopes">
         <legend>Scopes</legend>
         {props.scopes.map((scope) => (

@@ -19,8 +19,8 @@ export function HostnamesPage({ can }: PageProps) {
       path="/v1/hostnames?limit=100"
       empty="This tenant is reached by its own address here alone."
       newOne={mayWrite ? "Add a hostname" : undefined}
-      make={(done, list) => <NewHostname done={done} list={list} />}
-      row={(hostname, list) => (
+      renderForm={(done, list) => <NewHostname done={done} list={list} />}
+      renderRow={(hostname, list) => (
         <Row
           name={hostname.name}
           state={hostname.status}
@@ -132,7 +132,7 @@ function NewHostname(props: { readonly done: () => void; readonly list: Paged<Ho
         label="Name"
         name="name"
         required
-        autoFocus
+        focused
         doing={doing}
         placeholder="agents.example.com"
         autoComplete="off"

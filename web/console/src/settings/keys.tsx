@@ -127,7 +127,7 @@ function NewKey(props: {
       }}
     >
       <h2>New key</h2>
-      <Field label="Name" name="name" required maxLength={120} doing={doing} autoFocus />
+      <Field label="Name" name="name" required maxLength={120} doing={doing} focused />
       <div className="pair">
         <Choice
           label="Agent"

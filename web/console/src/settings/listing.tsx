@@ -5,7 +5,7 @@ import { Link, ProblemNote, Skeleton, Title } from "../parts.tsx";
 /**
  * A page that lists things of one kind and may make another.
  *
- * @param make  The form of a new one; it calls `done` when it has made it or is given up.
+ * @param renderForm  The form of a new one; it calls `done` when it has made it or is given up.
  */
 export function Listing<T extends { readonly id: string }>(props: {
   readonly title: string;
@@ -15,31 +15,31 @@ export function Listing<T extends { readonly id: string }>(props: {
   readonly note?: ReactNode;
   readonly empty: ReactNode;
   readonly newOne?: string | undefined;
-  readonly make?: (done: () => void, list: Paged<T>) => ReactNode;
-  readonly row: (item: T, list: Paged<T>) => ReactNode;
+  readonly renderForm?: (done: () => void, list: Paged<T>) => ReactNode;
+  readonly renderRow: (item: T, list: Paged<T>) => ReactNode;
 }) {
-  const { title, path, make, newOne } = props;
+  const { title, path, renderForm, newOne } = props;
   const list = usePages<T>(path);
   const [making, setMaking] = useState(false);
   return (
     <>
       <div className="page-head">
         {props.second ? <h2>{title}</h2> : <Title>{title}</Title>}
-        {newOne && make && !making ? (
+        {newOne && renderForm && !making ? (
           <button type="button" className="primary" onClick={() => setMaking(true)}>
             {newOne}
           </button>
         ) : null}
       </div>
       {props.note ? <p className="note">{props.note}</p> : null}
-      {making ? make?.(() => setMaking(false), list) : null}
+      {making ? renderForm?.(() => setMaking(false), list) : null}
       {list.problem ? <ProblemNote problem={list.problem} onRetry={list.reload} /> : null}
       {list.data === undefined && list.loading ? <Skeleton lines={5} /> : null}
       {list.data?.length === 0 ? <div className="empty">{props.empty}</div> : null}
       {list.data === undefined || list.data.length === 0 ? null : (
         <ul className="rows">
           {list.data.map((item) => (
-            <li key={item.id}>{props.row(item, list)}</li>
+            <li key={item.id}>{props.renderRow(item, list)}</li>
           ))}
         </ul>
       )}

@@ -20,7 +20,7 @@ export function MembersPage({ can }: PageProps) {
         title="Members"
         path="/v1/members?limit=100"
         empty="Nobody yet."
-        row={(member, list) => (
+        renderRow={(member, list) => (
           <MemberRow member={member} list={list} roles={names} mayWrite={mayWrite} />
         )}
       />
@@ -108,8 +108,8 @@ function Invitations(props: { readonly roles: RoleNames; readonly mayWrite: bool
       path="/v1/invitations?limit=100"
       empty="Nobody is invited."
       newOne={mayWrite ? "Invite" : undefined}
-      make={(done, list) => <Invite roles={roles} done={done} list={list} />}
-      row={(invitation, list) => (
+      renderForm={(done, list) => <Invite roles={roles} done={done} list={list} />}
+      renderRow={(invitation, list) => (
         <Row
           name={invitation.email}
           slug={invitation.role}
@@ -171,7 +171,7 @@ function Invite(props: {
       }}
     >
       <h2>Invite somebody</h2>
-      <Field label="E-mail" name="email" type="email" required autoFocus doing={doing} />
+      <Field label="E-mail" name="email" type="email" required focused doing={doing} />
       <Choice label="Role" name="role" options={props.roles} value="viewer" />
     </Form>
   );

@@ -17,8 +17,8 @@ export function RolesPage(props: PageProps) {
       path="/v1/roles?limit=100"
       empty="No roles."
       newOne={props.can("roles:write") ? "New role" : undefined}
-      make={(done, list) => <NewRole done={done} list={list} />}
-      row={(role) => (
+      renderForm={(done, list) => <NewRole done={done} list={list} />}
+      renderRow={(role) => (
         <Row
           name={role.name}
           slug={role.slug}
@@ -54,7 +54,7 @@ function NewRole(props: { readonly done: () => void; readonly list: Paged<Role> 
     >
       <h2>New role</h2>
       <div className="pair">
-        <Field label="Name" name="name" required autoFocus doing={doing} />
+        <Field label="Name" name="name" required focused doing={doing} />
         <Field label="Slug" name="slug" required pattern="[a-z][a-z0-9\-]*" doing={doing} />
       </div>
       <Field label="Description" name="description" doing={doing} />
@@ -98,9 +98,8 @@ function OneRole({ id, can }: PageProps & { readonly id: string }) {
       />
       <h2>Statements</h2>
       <ul className="rows">
-        {data.statements.map((statement, index) => (
-          // Statements have no name of their own, and their order is theirs.
-          <li key={index}>
+        {data.statements.map((statement) => (
+          <li key={JSON.stringify(statement)}>
             <StatementRow statement={statement} />
           </li>
         ))}

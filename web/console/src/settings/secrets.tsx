@@ -22,8 +22,8 @@ export function SecretsPage({ can }: PageProps) {
       }
       empty="No secrets yet."
       newOne={mayWrite ? "New secret" : undefined}
-      make={(done, list) => <NewSecret done={done} list={list} />}
-      row={(secret, list) => (
+      renderForm={(done, list) => <NewSecret done={done} list={list} />}
+      renderRow={(secret, list) => (
         <Row
           name={secret.name}
           slug={`version ${secret.version}`}
@@ -134,7 +134,7 @@ function NewSecret(props: { readonly done: () => void; readonly list: Paged<Secr
         label="Name"
         name="name"
         required
-        autoFocus
+        focused
         doing={doing}
         placeholder="CRM_TOKEN"
         autoComplete="off"

@@ -20,8 +20,8 @@ export function SsoPage({ can }: PageProps) {
       path="/v1/sso?limit=100"
       empty="People sign in by e-mail and password."
       newOne={mayWrite ? "New connection" : undefined}
-      make={(done, list) => <NewConnection done={done} list={list} />}
-      row={(connection, list) => (
+      renderForm={(done, list) => <NewConnection done={done} list={list} />}
+      renderRow={(connection, list) => (
         <Row
           name={connection.name}
           slug={connection.slug}
@@ -110,7 +110,7 @@ function NewConnection(props: { readonly done: () => void; readonly list: Paged<
     >
       <h2>New connection</h2>
       <div className="pair">
-        <Field label="Name" name="name" required autoFocus doing={doing} />
+        <Field label="Name" name="name" required focused doing={doing} />
         <Field label="Slug" name="slug" required doing={doing} />
       </div>
       <Field

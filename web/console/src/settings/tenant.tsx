@@ -126,10 +126,10 @@ function DangerZone(props: { readonly tenant: Tenant; readonly can: (scope: stri
         </div>
       ) : null}
       {begun === undefined ? null : (
-        <p role="status">
+        <output>
           Erasure has begun. Follow it, and fetch the signed certificate, at{" "}
           <a href={begun.status_url}>{begun.status_url}</a>.
-        </p>
+        </output>
       )}
       {erasing ? (
         <Confirm
