@@ -2,7 +2,7 @@ import { newId } from "../../core/ids.ts";
 import { gcra } from "../../core/limits/gcra.ts";
 import type { ModelRequest } from "../../core/models/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
-import { pack } from "./content.ts";
+import { fitsRow, pack } from "./content.ts";
 import type { Call } from "./contract.ts";
 import { packEvents, type Fact } from "./events.ts";
 import { findByKey, type InvocationRow } from "./invocations.ts";
@@ -12,7 +12,7 @@ import { openSession } from "./open-session.ts";
 import type { Installed } from "./releases.ts";
 import { inputMessages } from "./sessions.ts";
 import type { Sql } from "./sql.ts";
-import { markSent, modelKey } from "./steps.ts";
+import { firstSent, modelKey, type FirstStep } from "./steps.ts";
 
 /** Runs one object carries at a time; what is over waits, accepted, for the next free place. */
 export const MAX_RUNNING = 256;
@@ -30,7 +30,7 @@ export type Admission =
   | Refusal;
 
 /**
- * Decide about one call, inside the caller's transaction:
+ * Decide about one call, without an await from the first look to the last write:
  * idempotency → queue depth → rate → session → money → the invocation's row with its first events,
  * and, when nothing is before it, the claim and the first step as `sent` (DECISIONS 5).
  *
@@ -58,34 +58,30 @@ export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: n
   if (bound !== undefined && worstCaseMicros(installed, ref, request) > bound) {
     return overBudget(bound);
   }
-  session.take();
   const starts = session.free && kernel.running.size < MAX_RUNNING;
-  const accepted: Fact = [
-    "invocation.accepted",
-    { invocation_id: place.id, session_id: place.sessionId },
-  ];
-  const facts = starts
-    ? [accepted, ["run.started", { attempt: 1 }] as const, firstStep(kernel, place, request, nowMs)]
-    : [accepted];
   const dueMs = session.free ? nowMs : null;
-  insertInvocation(kernel, call, place, { starts, dueMs, facts, tatUs: rate.tatUs }, nowMs);
+  const step = starts ? firstStep(kernel, place, request, nowMs) : undefined;
+  const begin: Beginning = { dueMs, step, tatUs: rate.tatUs };
+  const write = (): InvocationRow => {
+    session.take?.();
+    return insertInvocation(kernel, call, place, begin, nowMs);
+  };
+  const alone = session.take === undefined && fitsRow(call.input);
+  const row = alone ? write() : kernel.sql.transaction(write);
   if (rate.tatUs !== null) kernel.rate.tatUs = rate.tatUs;
-  const seq = facts.length + 1;
-  const run = { attempt: 1, failures: 0, deltas: call.deltas, maxCostMicros: bound, seq };
+  const run = { attempt: 1, failures: 0, deltas: call.deltas, maxCostMicros: bound };
   return {
     ok: true,
     id: place.id,
     sessionId: place.sessionId,
     replayed: false,
-    claim: starts ? { ...place, ...run, first: request } : undefined,
+    claim: step && { ...place, ...run, seq: row.opened + 1, first: { request, step }, row },
   };
 }
 
-function firstStep(kernel: Kernel, place: Place, request: ModelRequest, nowMs: number): Fact {
-  const step = { key: modelKey(0, 0), kind: "model" as const, name: place.installed.spec.model };
+function firstStep(kernel: Kernel, place: Place, request: ModelRequest, nowMs: number): FirstStep {
   const inputHash = hashOf(kernel, request);
-  markSent(kernel.sql, { ...step, invocationId: place.id, attempt: 1, inputHash, nowMs });
-  return ["step.started", step];
+  return firstSent({ name: place.installed.spec.model, attempt: 1, inputHash, nowMs });
 }
 
 /** 402: one model call could cost more than the invocation may. */
@@ -159,18 +155,23 @@ export function boundOf(
   return bounds.length === 0 ? undefined : Math.min(...bounds);
 }
 
+type Beginning = {
+  /** When it is due, unless it starts now or waits for a turn before it. */
+  readonly dueMs: number | null;
+  /** Present when it starts now. */
+  readonly step: FirstStep | undefined;
+  readonly tatUs: number | null;
+};
+
 function insertInvocation(
   kernel: Kernel,
   call: Call,
   place: Place,
-  begin: {
-    readonly starts: boolean;
-    readonly dueMs: number | null;
-    readonly facts: readonly Fact[];
-    readonly tatUs: number | null;
-  },
+  { step, dueMs, tatUs }: Beginning,
   nowMs: number,
-): void {
+): InvocationRow {
+  const { release } = place.installed;
+  const facts = openingOf(place, step);
   const row: InvocationRow = {
     id: place.id,
     principal: call.principal,
@@ -178,39 +179,83 @@ function insertInvocation(
     fingerprint: call.fingerprint,
     session_id: place.sessionId,
     turn: place.turn,
-    generation: place.installed.release.generation,
-    version: place.installed.release.version,
-    status: begin.starts ? "running" : "accepted",
-    attempt: begin.starts ? 1 : 0,
-    failures: 0,
-    restarts: 0,
-    due_ms: begin.starts ? null : begin.dueMs,
+    generation: release.generation,
+    version: release.version,
+    due_ms: step ? null : dueMs,
     deltas: call.deltas ? 1 : 0,
     input: pack(kernel.sql, `${place.id}/input`, call.input),
-    output: null,
-    error: null,
     metadata: call.metadata ? JSON.stringify(call.metadata) : null,
     max_cost_micros: call.maxCostMicros ?? null,
-    input_tokens: 0,
-    output_tokens: 0,
-    model_calls: 0,
-    tool_calls: 0,
-    estimated: 0,
-    cost_micros: 0,
     redriven_from: call.redrivenFrom ?? null,
     request_id: call.requestId,
     traceparent: call.traceparent ?? null,
     created_ms: nowMs,
-    completed_ms: null,
-    opening: packEvents(kernel.sql, place.id, 1, begin.facts),
-    opened: begin.facts.length,
-    closing: null,
-    closed: null,
-    tokens: 0,
-    pending: 1,
-    tat_us: begin.tatUs,
+    opening: packEvents(kernel.sql, place.id, 1, facts),
+    opened: facts.length,
+    tat_us: tatUs,
+    first: step ? JSON.stringify(step) : null,
+    status: step ? "running" : "accepted",
+    attempt: step ? 1 : 0,
+    ...UNTOUCHED,
   };
-  kernel.sql.run(INSERT_INVOCATION, ...Object.values(row));
+  kernel.sql.run(INSERT_INVOCATION, ...BOUND.map((name) => row[name]));
+  return row;
 }
 
-const INSERT_INVOCATION = `INSERT INTO invocation VALUES (${Array.from({ length: 37 }, () => "?").join(", ")})`;
+function openingOf(place: Place, step: FirstStep | undefined): readonly Fact[] {
+  const ids = { invocation_id: place.id, session_id: place.sessionId };
+  const accepted: Fact = ["invocation.accepted", ids];
+  if (step === undefined) return [accepted];
+  const started = { key: modelKey(0, 0), kind: "model", name: step.name };
+  return [accepted, ["run.started", { attempt: 1 }], ["step.started", started]];
+}
+
+/** What every new row has; constants of the statement, because each binding has its price. */
+const UNTOUCHED = {
+  failures: 0,
+  restarts: 0,
+  output: null,
+  error: null,
+  input_tokens: 0,
+  output_tokens: 0,
+  model_calls: 0,
+  tool_calls: 0,
+  estimated: 0,
+  cost_micros: 0,
+  completed_ms: null,
+  closing: null,
+  closed: null,
+  tokens: 0,
+  pending: 1,
+  first_output: null,
+} as const satisfies Partial<InvocationRow>;
+
+const BOUND = [
+  "id",
+  "principal",
+  "idem",
+  "fingerprint",
+  "session_id",
+  "turn",
+  "generation",
+  "version",
+  "due_ms",
+  "deltas",
+  "input",
+  "metadata",
+  "max_cost_micros",
+  "redriven_from",
+  "request_id",
+  "traceparent",
+  "created_ms",
+  "opening",
+  "opened",
+  "tat_us",
+  "first",
+  "status",
+  "attempt",
+] as const satisfies readonly (keyof InvocationRow)[];
+
+const INSERT_INVOCATION = `INSERT INTO invocation
+  (${[...BOUND, ...Object.keys(UNTOUCHED)].join(", ")})
+  VALUES (${[...BOUND.map(() => "?"), ...Object.values(UNTOUCHED).map(String)].join(", ")})`;

@@ -20,6 +20,11 @@ export function pack(sql: Sql, ref: string, text: string): string {
   return `@${ref}`;
 }
 
+/** Packing it writes no row of its own. */
+export function fitsRow(text: string): boolean {
+  return text.length <= INLINE_UNITS;
+}
+
 /** The text a packed column stands for. */
 export function unpack(sql: Sql, packed: string): string {
   if (packed.startsWith("=")) return packed.slice(1);

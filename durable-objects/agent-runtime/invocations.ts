@@ -53,6 +53,9 @@ export type InvocationRow = {
   readonly pending: 1 | 2 | null;
   /** By the agent's rate limit: when the next request is due, in microseconds. */
   readonly tat_us: number | null;
+  /** The first step (./steps.ts) as JSON without its output; null before it was sent. */
+  readonly first: string | null;
+  readonly first_output: string | null;
 };
 
 export function findInvocation(sql: Sql, id: string): InvocationRow | undefined {
@@ -73,7 +76,7 @@ export type Naming = { readonly agent: string; readonly environment: string };
 
 /** The row with nothing in the columns that may be large. */
 export function withoutContent<Row extends object>(row: Row) {
-  return { ...row, input: '=""', output: null };
+  return { ...row, input: '=""', output: null, first_output: null };
 }
 
 /** The wire form of an invocation. */

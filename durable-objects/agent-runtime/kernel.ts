@@ -5,8 +5,9 @@ import type { Faults } from "./faults.ts";
 import { Fenced } from "./failure.ts";
 import type { Feed } from "./feed.ts";
 import type { Installed, Releases } from "./releases.ts";
+import type { InvocationRow } from "./invocations.ts";
 import type { Sql } from "./sql.ts";
-import type { StepCost } from "./steps.ts";
+import type { FirstStep, StepCost } from "./steps.ts";
 
 /** What the object's modules work with. Made once by the object; nothing in it knows the class. */
 export type Kernel = {
@@ -53,8 +54,10 @@ export type Claim = {
   readonly maxCostMicros: number | undefined;
   /** Next event number. */
   seq: number;
-  /** The first model request, when the claim's own transaction already marked it sent. */
-  readonly first?: ModelRequest;
+  /** The first model request and its step, when the accept itself already marked it sent. */
+  readonly first?: { readonly request: ModelRequest; readonly step: FirstStep };
+  /** The row as accepted: what an end adds to it need not be read back. */
+  readonly row?: InvocationRow;
 };
 
 /** A3: may this attempt still write? */

@@ -1,7 +1,7 @@
 import type { LedgerEntry, UsageRecord } from "./contract.ts";
 import { onWire, withoutContent, type InvocationRow, type Naming } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
-import type { StepRow } from "./steps.ts";
+import { firstRow, type StepRow } from "./steps.ts";
 
 /**
  * Finished invocations the control plane has not acknowledged, oldest session first; two statements,
@@ -16,14 +16,17 @@ export function ledgerPage(
   naming: Naming,
   limit: number,
 ): LedgerEntry[] {
-  const rows = kernel.sql.all<Omit<InvocationRow, "input" | "output">>(
+  const rows = kernel.sql.all<Omit<InvocationRow, "input" | "output" | "first_output">>(
     `SELECT id, principal, session_id, version, status, attempt, error, input_tokens,
        output_tokens, model_calls, tool_calls, estimated, cost_micros, redriven_from, created_ms,
-       completed_ms
+       completed_ms, first
      FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?`,
     limit,
   );
-  const usage = usageOf(kernel, limit);
+  // Most have no step beside their first: then the table of the others is not asked.
+  const more = rows.some((row) => row.model_calls + row.tool_calls > 1);
+  const others = more ? otherCalls(kernel, limit) : [];
+  const usage = Map.groupBy(others, (call) => call.invocation_id);
   return rows.map((row) => {
     const slim = withoutContent({ ...row, metadata: null });
     const {
@@ -37,7 +40,9 @@ export function ledgerPage(
       invocation,
       agentId,
       principal: row.principal,
-      usage: usage.get(row.id) ?? [],
+      usage: [firstRow(row) ?? [], ...(usage.get(row.id) ?? [])]
+        .flat()
+        .flatMap((call) => usageOf(row.id, call)),
     };
   });
 }
@@ -50,26 +55,24 @@ export function acknowledge(kernel: Kernel, ids: readonly string[]): void {
   );
 }
 
-type CallRow = Omit<StepRow, "input" | "output" | "input_hash"> & {
-  readonly invocation_id: string;
-};
+type Call = Omit<StepRow, "input" | "output" | "input_hash">;
 
-/** A usage record per model call; a call that used nothing owes nothing. */
-function usageOf(kernel: Kernel, limit: number): Map<string, UsageRecord[]> {
-  const calls = kernel.sql.all<CallRow>(
-    `SELECT s.invocation_id, s.key, s.name, s.input_tokens, s.output_tokens, s.estimated,
+function otherCalls(kernel: Kernel, limit: number): (Call & { readonly invocation_id: string })[] {
+  return kernel.sql.all(
+    `SELECT s.invocation_id, s.key, s.kind, s.name, s.input_tokens, s.output_tokens, s.estimated,
        s.cost_micros, s.started_ms, s.finished_ms
      FROM (SELECT id FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?) i
-     JOIN step s ON s.invocation_id = i.id
-     WHERE s.kind = 'model' AND s.input_tokens + s.output_tokens > 0`,
+     JOIN step s ON s.invocation_id = i.id WHERE s.kind = 'model'`,
     limit,
   );
-  const usage = new Map<string, UsageRecord[]>();
-  for (const call of calls) {
-    const records = usage.get(call.invocation_id) ?? [];
-    usage.set(call.invocation_id, records);
-    records.push({
-      id: `${call.invocation_id}/${call.key}`,
+}
+
+/** A usage record per model call; a call that used nothing owes nothing. */
+function usageOf(invocationId: string, call: Call): UsageRecord[] {
+  if (call.input_tokens + call.output_tokens === 0) return [];
+  return [
+    {
+      id: `${invocationId}/${call.key}`,
       step: call.key,
       model: call.name,
       inputTokens: call.input_tokens,
@@ -77,7 +80,6 @@ function usageOf(kernel: Kernel, limit: number): Map<string, UsageRecord[]> {
       estimated: call.estimated === 1,
       costMicros: call.cost_micros,
       atMs: call.finished_ms ?? call.started_ms,
-    });
-  }
-  return usage;
+    },
+  ];
 }

@@ -14,12 +14,17 @@ import { overBudget } from "./accept.ts";
 import { hashOf, requestFor, worstCaseMicros } from "./prompt.ts";
 import {
   chargeLost,
+  findFirst,
   findStep,
   finishStep,
+  firstFinished,
   markSent,
   modelKey,
   NO_COST,
   outputOf,
+  sumOf,
+  type FinishedFirst,
+  type FirstStep,
 } from "./steps.ts";
 
 /** An answer, and what is still to be written about it together with what follows from it (R1). */
@@ -27,6 +32,8 @@ export type ModelStep = {
   readonly answer: ModelAnswer;
   /** Statements that finish the step; run them in the transaction that records what comes next. */
   record(): void;
+  /** The finished first step, for an end that writes it itself instead of `record`. */
+  readonly first?: FinishedFirst;
   readonly facts: readonly Fact[];
 };
 
@@ -75,7 +82,13 @@ function answeredAt(kernel: Kernel, claim: Claim, i: number, places: number): nu
   return keys.findIndex((key) => findStep(kernel.sql, claim.id, key)?.state === "done");
 }
 
-type Sent = { readonly key: string; readonly ref: string; readonly request: ModelRequest };
+type Sent = {
+  readonly key: string;
+  readonly ref: string;
+  readonly request: ModelRequest;
+  /** Of the first step, when nothing of it was read or written since. */
+  readonly step?: FirstStep;
+};
 
 /** R2 and R4: the journal's answer, or the step marked `sent` and ready to be asked. */
 function takeUp(
@@ -87,7 +100,7 @@ function takeUp(
   produced: readonly ModelMessage[],
 ): Sent | ModelStep {
   const key = modelKey(i, k);
-  if (i === 0 && k === 0 && claim.first) return { key, ref, request: claim.first };
+  if (i === 0 && k === 0 && claim.first) return { key, ref, ...claim.first };
   const { sql } = kernel;
   const first = requestFor(kernel, claim, ref, i, produced);
   // A fallback asks another thing of, perhaps, the same provider: under a key of its own.
@@ -163,18 +176,13 @@ function answered(
     output_tokens: usage.outputTokens,
     cost_micros: cost,
   };
+  const nowMs = kernel.now();
+  const used = { ...usage, costMicros: cost };
+  const output = { answer };
   return {
     answer,
-    record: () =>
-      finishStep(
-        kernel.sql,
-        claim.id,
-        sent.key,
-        "done",
-        { answer },
-        { ...usage, costMicros: cost },
-        kernel.now(),
-      ),
+    record: () => finishStep(kernel.sql, claim.id, sent.key, "done", output, used, nowMs),
+    ...(sent.step && { first: { step: firstFinished(sent.step, "done", used, nowMs), output } }),
     facts: [...rest, ["step.finished", finished]],
   };
 }
@@ -246,11 +254,9 @@ function withinBudget(
   charge: () => void,
 ): void {
   if (claim.maxCostMicros === undefined) return;
-  const spent = kernel.sql.one<{ micros: number }>(
-    "SELECT coalesce(sum(cost_micros), 0) AS micros FROM step WHERE invocation_id = ?",
-    claim.id,
-  );
-  const left = claim.maxCostMicros - (spent?.micros ?? 0) - lostMicros;
+  const first = findFirst(kernel.sql, claim.id) ?? null;
+  const { cost_micros: spent } = sumOf(kernel.sql, claim.id, first, true);
+  const left = claim.maxCostMicros - spent - lostMicros;
   if (worstCaseMicros(claim.installed, ref, request) <= left) return;
   throw new RunFailure(overBudget(claim.maxCostMicros).problem, false, [], charge);
 }

@@ -268,7 +268,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const kernel = this.#kernel;
     kernel.faults.at("before-accept");
     const nowMs = Date.now();
-    const admitted = kernel.sql.transaction(() => admit(kernel, call, installed, nowMs));
+    const admitted = admit(kernel, call, installed, nowMs);
     if (!admitted.ok) return admitted;
     const { id, replayed, sessionId } = admitted;
     if (replayed && terminal(this.#row(id).status)) return { ok: true, id, replayed };

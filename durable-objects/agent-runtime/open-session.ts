@@ -9,8 +9,8 @@ export type OpenSession = {
   readonly turn: number;
   /** No earlier turn is open. */
   readonly free: boolean;
-  /** Make the session's row, when it is new and has a name of its own. */
-  take(): void;
+  /** Makes the session's row; present when it is new and has a name of its own. */
+  readonly take?: () => void;
 };
 
 /** Who speaks, and in which session: a `ses_` id, a name of the principal's own, or a new one. */
@@ -41,7 +41,6 @@ export function openSession(
       id: row.id,
       turn: row.turns,
       free: row.busy === 0,
-      take: () => {},
     };
   }
   if (name !== undefined && isId("session", name)) {
@@ -50,15 +49,9 @@ export function openSession(
     });
   }
   const id = newId("session", nowMs, tag);
-  return {
-    ok: true,
-    id,
-    turn: 0,
-    free: true,
-    take: () => {
-      if (name !== undefined) insertSession(kernel, id, speaker.principal, name, nowMs);
-    },
-  };
+  const found = { ok: true, id, turn: 0, free: true } as const;
+  if (name === undefined) return found;
+  return { ...found, take: () => insertSession(kernel, id, speaker.principal, name, nowMs) };
 }
 
 /** A session that is more than its turns: one with a name, or a socket before anything is said. */

@@ -44,17 +44,8 @@ async function converse(kernel: Kernel, claim: Claim): Promise<InvocationRow | u
     const said = assistantMessage(answer);
     if (answer.toolCalls.length === 0) {
       kernel.faults.at("before-settle");
-      const ended = kernel.sql.transaction(() => {
-        step.record();
-        const messages = [...produced, said];
-        return succeed(
-          kernel,
-          claim,
-          step.facts,
-          { output: outputOf(answer, messages), messages },
-          kernel.now(),
-        );
-      });
+      const messages = [...produced, said];
+      const ended = succeed(kernel, claim, step, { output: outputOf(answer, messages), messages });
       kernel.faults.at("after-settle");
       return ended;
     }

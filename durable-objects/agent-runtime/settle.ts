@@ -4,15 +4,25 @@ import type { ModelMessage } from "../../core/models/contract.ts";
 import type { ProblemData } from "../../core/problem.ts";
 import { pack } from "./content.ts";
 import { appendEvents, nextSeq, packEvents, type Fact } from "./events.ts";
-import type { InvocationRow } from "./invocations.ts";
+import { findInvocation, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { tokensOf } from "./sessions.ts";
-import { chargeLost } from "./steps.ts";
+import type { ModelStep } from "./model-step.ts";
+import {
+  chargeLost,
+  closeSent,
+  findFirst,
+  modelKey,
+  packOutput,
+  sumOf,
+  type FinishedFirst,
+} from "./steps.ts";
 
 type End = Extract<InvocationStatus, "succeeded" | "failed" | "dead" | "cancelled">;
 
 /**
- * A4: the terminal state, with everything that belongs to it, in the caller's transaction.
+ * A4: the terminal state with everything that belongs to it, in one statement where it can be and
+ * else in one transaction.
  *
  * @returns  the terminal row; undefined when the claim was fenced out (cancelled, or another attempt
  *           runs): nothing is written then.
@@ -20,15 +30,25 @@ type End = Extract<InvocationStatus, "succeeded" | "failed" | "dead" | "cancelle
 export function succeed(
   kernel: Kernel,
   claim: Claim,
-  facts: readonly Fact[],
+  step: ModelStep,
   answer: { readonly output: Output; readonly messages: readonly ModelMessage[] },
-  nowMs: number,
 ): InvocationRow | undefined {
-  const packed = pack(kernel.sql, `${claim.id}/output`, JSON.stringify(answer.output));
-  const last: Fact[] = [...facts, ["message.completed", {}], ["invocation.succeeded", {}]];
-  const tokens = tokensOf(claim.input) + tokensOf(answer.messages);
-  return end(kernel, claim, "succeeded", { output: packed, error: null, tokens }, last, nowMs);
+  const { first } = step;
+  const write = (): InvocationRow | undefined => {
+    if (!first) step.record();
+    return end(kernel, claim, "succeeded", {
+      output: pack(kernel.sql, `${claim.id}/output`, JSON.stringify(answer.output)),
+      tokens: tokensOf(claim.input) + tokensOf(answer.messages),
+      facts: [...step.facts, ["message.completed", {}], ["invocation.succeeded", {}]],
+      ...(first && { first }),
+    });
+  };
+  const alone = first && !turnsWait(kernel) && step.answer.text.length <= SHORT_UNITS;
+  return alone ? write() : kernel.sql.transaction(write);
 }
+
+/** An answer up to this leaves no column that needs rows of its own, however it is escaped. */
+const SHORT_UNITS = 32_768;
 
 /** The run ended without an answer: `failed` for what no retry mends, `dead` when retries are used up. */
 export function giveUp(
@@ -40,10 +60,9 @@ export function giveUp(
   nowMs: number,
 ): InvocationRow | undefined {
   const error = JSON.stringify({ code: problem.code, detail: problem.detail });
-  closeSteps(kernel, claim, nowMs);
+  if (open(kernel, claim)) closeSent(kernel.sql, claim.id, nowMs);
   const name = status === "failed" ? "invocation.failed" : "invocation.dead";
-  const last: Fact[] = [...facts, [name, {}]];
-  return end(kernel, claim, status, { output: null, error, tokens: 0 }, last, nowMs);
+  return end(kernel, claim, status, { error, facts: [...facts, [name, {}]] });
 }
 
 /** Cancel whatever is not terminal; what was under way is fenced out by the status. */
@@ -52,22 +71,18 @@ export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): In
   if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost());
   const seq = nextSeq(kernel.sql, row.id);
   const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id, seq };
-  closeSteps(kernel, claim, nowMs);
-  const nothing = { output: null, error: null, tokens: 0 };
-  const last: Fact[] = [["invocation.cancelled", {}]];
-  return end(kernel, claim, "cancelled", nothing, last, nowMs) ?? row;
+  closeSent(kernel.sql, row.id, nowMs);
+  return end(kernel, claim, "cancelled", { facts: [["invocation.cancelled", {}]] }) ?? row;
 }
 
-/** What was sent and will never be answered to this run; nothing, for an attempt that is fenced out. */
-function closeSteps(kernel: Kernel, claim: Pick<Claim, "id" | "attempt">, nowMs: number): void {
-  kernel.sql.run(
-    `UPDATE step SET finished_ms = ?1, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
-     WHERE invocation_id = ?2 AND state = 'sent' AND EXISTS (
-       SELECT 1 FROM invocation WHERE id = ?2 AND attempt = ?3 AND completed_ms IS NULL)`,
-    nowMs,
-    claim.id,
-    claim.attempt,
+/** Is this attempt still the one that counts? */
+function open({ sql }: Kernel, { id, attempt }: Pick<Claim, "id" | "attempt">): boolean {
+  const row = sql.one(
+    "SELECT 1 FROM invocation WHERE id = ? AND attempt = ? AND completed_ms IS NULL",
+    id,
+    attempt,
   );
+  return row !== undefined;
 }
 
 /** Not terminal: the attempt failed and another one is due at `dueMs`. */
@@ -90,46 +105,69 @@ export function retryLater(
   appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
 }
 
-type Result = {
-  readonly output: string | null;
-  readonly error: string | null;
-  readonly tokens: number;
+type Ending = {
+  readonly output?: string;
+  readonly error?: string;
+  /** Of what the turn adds to a history window. */
+  readonly tokens?: number;
+  readonly facts: readonly Fact[];
+  /** Present: the first step was the only one, and is finished with this end. */
+  readonly first?: FinishedFirst;
 };
 
 /**
  * G2: one conditional statement decides, and writes all that an end is: status, result, the last
- * events, what is owed to the ledger; usage is the sum of the steps, lost sends included.
+ * events, what is owed to the ledger, and the sum of the steps, lost sends included.
  */
 function end(
   kernel: Kernel,
-  claim: Pick<Claim, "id" | "sessionId" | "attempt" | "seq">,
+  claim: Pick<Claim, "id" | "sessionId" | "attempt" | "seq" | "row">,
   status: End,
-  result: Result,
-  facts: readonly Fact[],
-  nowMs: number,
+  ending: Ending,
 ): InvocationRow | undefined {
-  const row = kernel.sql.one<InvocationRow>(
-    `UPDATE invocation SET status = ?1, output = ?2, error = ?3, completed_ms = ?4, due_ms = NULL,
-       closing = ?7, closed = ?8, tokens = ?9, pending = 2,
-       (input_tokens, output_tokens, model_calls, tool_calls, estimated, cost_micros) = (
-         SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
-           coalesce(sum(kind = 'model'), 0), coalesce(sum(kind = 'tool'), 0),
-           coalesce(max(estimated), 0), coalesce(sum(cost_micros), 0)
-         FROM step WHERE invocation_id = ?5)
-     WHERE id = ?5 AND attempt = ?6 AND completed_ms IS NULL RETURNING *`,
+  const { sql } = kernel;
+  const { id, seq } = claim;
+  const { first } = ending;
+  const step = first?.step ?? findFirst(sql, id) ?? null;
+  const change = {
     status,
-    result.output,
-    result.error,
-    nowMs,
-    claim.id,
+    output: ending.output ?? null,
+    error: ending.error ?? null,
+    completed_ms: kernel.now(),
+    closing: packEvents(sql, id, seq, ending.facts),
+    closed: seq,
+    tokens: ending.tokens ?? 0,
+    ...sumOf(sql, id, step, first === undefined),
+  };
+  const done = first && {
+    first: JSON.stringify(first.step),
+    first_output: packOutput(sql, id, modelKey(0, 0), first.output),
+  };
+  const ended = sql.one(
+    END,
+    id,
     claim.attempt,
-    packEvents(kernel.sql, claim.id, claim.seq, facts),
-    claim.seq,
-    result.tokens,
+    done?.first ?? null,
+    done?.first_output ?? null,
+    ...Object.values(change),
   );
+  if (!ended) return undefined;
   // Everything open runs: then no turn waits behind this one.
-  if (row && kernel.open.count > kernel.running.size) wakeNext(kernel, claim.sessionId, nowMs);
-  return row;
+  if (turnsWait(kernel)) wakeNext(kernel, claim.sessionId, change.completed_ms);
+  const { row } = claim;
+  return row ? { ...row, ...change, ...done, due_ms: null, pending: 2 } : findInvocation(sql, id);
+}
+
+const END = `UPDATE invocation SET due_ms = NULL, pending = 2,
+  first = coalesce(?3, first), first_output = coalesce(?4, first_output), status = ?5,
+  output = ?6, error = ?7, completed_ms = ?8, closing = ?9, closed = ?10, tokens = ?11,
+  input_tokens = ?12, output_tokens = ?13, model_calls = ?14, tool_calls = ?15, estimated = ?16,
+  cost_micros = ?17
+  WHERE id = ?1 AND attempt = ?2 AND completed_ms IS NULL RETURNING 1`;
+
+/** Is something open that does not run? */
+function turnsWait({ open, running }: Kernel): boolean {
+  return open.count > running.size;
 }
 
 /** The session's next turn is due, when it waited for this one. */

@@ -11,7 +11,11 @@ export type StepOutput =
   | { readonly result: ToolResult }
   | { readonly failure: { readonly code: string; readonly detail: string } };
 
-/** One step is one row, and that row is also its effect (DECISIONS 9). */
+/**
+ * One step is one row, and that row is also its effect (DECISIONS 9). The first step of an
+ * invocation, its first call of its first model, stands in the invocation's own row: most have no
+ * other, and then accepting and settling are one statement each.
+ */
 export type StepRow = {
   readonly key: string;
   readonly kind: "model" | "tool";
@@ -38,6 +42,8 @@ export function modelKey(i: number, k: number): string {
 export function toolKey(i: number, j: number): string {
   return `tool.${i}#${j}`;
 }
+
+const FIRST = modelKey(0, 0);
 
 export type StepStart = {
   readonly invocationId: string;
@@ -66,8 +72,55 @@ export const NO_COST: StepCost = {
   costMicros: 0,
 };
 
+/** The first step as the invocation's row has it. */
+export type FirstStep = Omit<StepRow, "key" | "kind" | "input" | "output">;
+
+/** A first step and what it gave, for the row that is about to be ended. */
+export type FinishedFirst = { readonly step: FirstStep; readonly output: StepOutput };
+
+/** A first step that may now reach the outside, for the row that is about to be written. */
+export function firstSent(
+  step: Pick<StepStart, "name" | "attempt" | "inputHash" | "nowMs">,
+): FirstStep {
+  return {
+    name: step.name,
+    state: "sent",
+    attempt: step.attempt,
+    input_hash: step.inputHash,
+    input_tokens: 0,
+    output_tokens: 0,
+    estimated: 0,
+    cost_micros: 0,
+    started_ms: step.nowMs,
+    finished_ms: null,
+  };
+}
+
+/** The same with its outcome. */
+export function firstFinished(
+  first: FirstStep,
+  state: "done" | "failed",
+  cost: StepCost,
+  nowMs: number,
+): FirstStep {
+  return { ...charged(first, cost), state, finished_ms: nowMs };
+}
+
 /** Record that a step's effect may now reach the outside: written before the call is made. */
 export function markSent(sql: Sql, step: StepStart): void {
+  if (step.key === FIRST) {
+    const before = findFirst(sql, step.invocationId);
+    const sent = firstSent(step);
+    const used = before && {
+      input_tokens: before.input_tokens,
+      output_tokens: before.output_tokens,
+      estimated: before.estimated,
+      cost_micros: before.cost_micros,
+      started_ms: before.started_ms,
+    };
+    writeFirst(sql, step.invocationId, { ...sent, ...used }, null);
+    return;
+  }
   const input =
     step.input === undefined
       ? null
@@ -98,13 +151,20 @@ export function finishStep(
   cost: StepCost,
   nowMs: number,
 ): void {
+  const packed = packOutput(sql, invocationId, key, output);
+  if (key === FIRST && state !== "unknown") {
+    const first = findFirst(sql, invocationId);
+    if (first?.state !== "sent") return;
+    writeFirst(sql, invocationId, firstFinished(first, state, cost, nowMs), packed);
+    return;
+  }
   sql.run(
     `UPDATE step SET state = ?, output = ?, finished_ms = ?,
        input_tokens = input_tokens + ?, output_tokens = output_tokens + ?,
        estimated = max(estimated, ?), cost_micros = cost_micros + ?
      WHERE invocation_id = ? AND key = ? AND state = 'sent'`,
     state,
-    pack(sql, `${invocationId}/${key}/output`, JSON.stringify(output)),
+    packed,
     nowMs,
     cost.inputTokens,
     cost.outputTokens,
@@ -115,8 +175,23 @@ export function finishStep(
   );
 }
 
+/** A step's output as its column keeps it. */
+export function packOutput(
+  sql: Sql,
+  invocationId: string,
+  key: string,
+  output: StepOutput,
+): string {
+  return pack(sql, `${invocationId}/${key}/output`, JSON.stringify(output));
+}
+
 /** Count what a send that got no answer is taken to have cost (GUARANTEES row 13). */
 export function chargeLost(sql: Sql, invocationId: string, key: string, cost: StepCost): void {
+  if (key === FIRST) {
+    const first = findFirst(sql, invocationId);
+    if (first) changeFirst(sql, invocationId, charged(first, { ...cost, estimated: true }));
+    return;
+  }
   sql.run(
     `UPDATE step SET input_tokens = input_tokens + ?, output_tokens = output_tokens + ?,
        estimated = 1, cost_micros = cost_micros + ? WHERE invocation_id = ? AND key = ?`,
@@ -128,26 +203,104 @@ export function chargeLost(sql: Sql, invocationId: string, key: string, cost: St
   );
 }
 
-export function findStep(sql: Sql, invocationId: string, key: string): StepRow | undefined {
-  return sql.one<StepRow>(
-    "SELECT * FROM step WHERE invocation_id = ? AND key = ?",
+/** What was sent and will never be answered: a model's call has failed, a tool's is unknown. */
+export function closeSent(sql: Sql, invocationId: string, nowMs: number): void {
+  const first = findFirst(sql, invocationId);
+  if (first?.state === "sent") {
+    changeFirst(sql, invocationId, firstFinished(first, "failed", NO_COST, nowMs));
+  }
+  sql.run(
+    `UPDATE step SET finished_ms = ?, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
+     WHERE invocation_id = ? AND state = 'sent'`,
+    nowMs,
     invocationId,
-    key,
   );
+}
+
+export function findStep(sql: Sql, invocationId: string, key: string): StepRow | undefined {
+  if (key !== FIRST) {
+    return sql.one<StepRow>(
+      "SELECT * FROM step WHERE invocation_id = ? AND key = ?",
+      invocationId,
+      key,
+    );
+  }
+  const row = sql.one<{ first: string | null; first_output: string | null }>(
+    "SELECT first, first_output FROM invocation WHERE id = ?",
+    invocationId,
+  );
+  return row && firstRow(row);
+}
+
+/** The first step of an invocation's row in the form of all others. */
+export function firstRow(row: {
+  readonly first: string | null;
+  readonly first_output?: string | null;
+}): StepRow | undefined {
+  if (row.first === null) return undefined;
+  const first = JSON.parse(row.first) as FirstStep;
+  return { key: FIRST, kind: "model", ...first, input: null, output: row.first_output ?? null };
 }
 
 /** In the order of the run, which the clock does not always tell: a call, then its tools. */
 export function listSteps(sql: Sql, invocationId: string): StepRow[] {
+  const first = findStep(sql, invocationId, FIRST);
   const rows = sql.all<StepRow>("SELECT * FROM step WHERE invocation_id = ?", invocationId);
-  return rows.toSorted((a, b) => {
+  return [...(first ? [first] : []), ...rows].toSorted((a, b) => {
     const [ai = 0, an = 0] = numbersOf(a.key);
     const [bi = 0, bn = 0] = numbersOf(b.key);
     return ai - bi || a.kind.localeCompare(b.kind) || an - bn;
   });
 }
 
-function numbersOf(key: string): number[] {
-  return [...key.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+/** What the steps of an invocation came to, lost sends included. */
+export type StepSums = {
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly model_calls: number;
+  readonly tool_calls: number;
+  readonly estimated: number;
+  readonly cost_micros: number;
+};
+
+/**
+ * @param first   The first step as it is, or is about to be; null when there is none.
+ * @param others  There may be further steps: their rows are asked.
+ */
+export function sumOf(
+  sql: Sql,
+  invocationId: string,
+  first: FirstStep | null,
+  others: boolean,
+): StepSums {
+  const rest = others
+    ? sql.one<StepSums>(
+        `SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
+           coalesce(sum(output_tokens), 0) AS output_tokens,
+           coalesce(sum(kind = 'model'), 0) AS model_calls,
+           coalesce(sum(kind = 'tool'), 0) AS tool_calls,
+           coalesce(max(estimated), 0) AS estimated, coalesce(sum(cost_micros), 0) AS cost_micros
+         FROM step WHERE invocation_id = ?`,
+        invocationId,
+      )
+    : undefined;
+  return {
+    input_tokens: (rest?.input_tokens ?? 0) + (first?.input_tokens ?? 0),
+    output_tokens: (rest?.output_tokens ?? 0) + (first?.output_tokens ?? 0),
+    model_calls: (rest?.model_calls ?? 0) + (first ? 1 : 0),
+    tool_calls: rest?.tool_calls ?? 0,
+    estimated: Math.max(rest?.estimated ?? 0, first?.estimated ?? 0),
+    cost_micros: (rest?.cost_micros ?? 0) + (first?.cost_micros ?? 0),
+  };
+}
+
+/** The first step as it is stored. */
+export function findFirst(sql: Sql, invocationId: string): FirstStep | undefined {
+  const row = sql.one<{ first: string | null }>(
+    "SELECT first FROM invocation WHERE id = ?",
+    invocationId,
+  );
+  return row?.first ? (JSON.parse(row.first) as FirstStep) : undefined;
 }
 
 export function outputOf(sql: Sql, row: StepRow): StepOutput | undefined {
@@ -170,4 +323,31 @@ export function stepOnWire(sql: Sql, row: StepRow): Step {
     started_at: rfc3339(row.started_ms),
     finished_at: row.finished_ms === null ? null : rfc3339(row.finished_ms),
   };
+}
+
+function writeFirst(sql: Sql, invocationId: string, first: FirstStep, output: string | null): void {
+  sql.run(
+    "UPDATE invocation SET first = ?, first_output = ? WHERE id = ?",
+    JSON.stringify(first),
+    output,
+    invocationId,
+  );
+}
+
+function changeFirst(sql: Sql, invocationId: string, first: FirstStep): void {
+  sql.run("UPDATE invocation SET first = ? WHERE id = ?", JSON.stringify(first), invocationId);
+}
+
+function charged(first: FirstStep, cost: StepCost): FirstStep {
+  return {
+    ...first,
+    input_tokens: first.input_tokens + cost.inputTokens,
+    output_tokens: first.output_tokens + cost.outputTokens,
+    estimated: Math.max(first.estimated, cost.estimated ? 1 : 0),
+    cost_micros: first.cost_micros + cost.costMicros,
+  };
+}
+
+function numbersOf(key: string): number[] {
+  return [...key.matchAll(/\d+/g)].map(([digits]) => Number(digits));
 }

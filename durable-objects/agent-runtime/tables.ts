@@ -6,7 +6,7 @@ import type { Sql } from "./sql.ts";
  *
  * Tables whose key is text are WITHOUT ROWID: a row then costs one write, not two. Indexes are
  * partial where they hold only what is still open. What is said in a turn stands in its invocation,
- * once: a plain invocation is that row and one step.
+ * once, and so does its first step: a plain invocation is one row.
  */
 export const SCHEMA = `
   CREATE TABLE release (
@@ -59,7 +59,9 @@ export const SCHEMA = `
     closed          INTEGER,
     tokens          INTEGER NOT NULL,
     pending         INTEGER,
-    tat_us          INTEGER
+    tat_us          INTEGER,
+    first           TEXT,
+    first_output    TEXT
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX invocation_idem ON invocation (principal, idem) WHERE idem IS NOT NULL;
   CREATE INDEX invocation_turn ON invocation (session_id, turn);
@@ -117,6 +119,8 @@ export const UPGRADES: readonly string[] = [
   ALTER TABLE invocation ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE invocation ADD COLUMN pending INTEGER;
   ALTER TABLE invocation ADD COLUMN tat_us INTEGER;
+  ALTER TABLE invocation ADD COLUMN first TEXT;
+  ALTER TABLE invocation ADD COLUMN first_output TEXT;
   UPDATE invocation SET
     tokens = coalesce((SELECT sum(m.tokens) FROM message m
       WHERE m.session_id = invocation.session_id AND m.turn = invocation.turn), 0),
