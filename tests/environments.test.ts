@@ -25,7 +25,7 @@ describe("F146: the environments", () => {
     expect(production.name).toBe(local.name);
   });
 
-  it("route in production alone: a route at the top would rewrite the host in local runs", () => {
+  it("F2, F3: route in production alone: a route at the top would rewrite the host in local runs", () => {
     expect(local.routes ?? []).toEqual([]);
     expect(production.routes).toEqual([
       { pattern: "example.com/*", zone_name: "example.com" },

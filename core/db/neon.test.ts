@@ -180,7 +180,7 @@ describe("keys of tenant tables", () => {
     TABLES.filter((table) => table !== TENANT_TABLE).map(
       (table) => [getTableName(table), table] as const,
     ),
-  )("F11: every primary and unique key of %s starts with the tenant", (_name, table) => {
+  )("F11, F14: every primary and unique key of %s starts with the tenant", (_name, table) => {
     const { primaryKeys, indexes } = getTableConfig(table);
     const unique = indexes.filter(({ config }) => config.unique && !(config.name in WORLDWIDE));
     const firsts = [

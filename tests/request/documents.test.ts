@@ -142,6 +142,21 @@ describe("health", () => {
     expect(await acme.json("/ready", 200, { as: null })).toEqual({ status: "ready" });
   });
 
+  it("F212, F220: tells what is configured and whose context it is, without saying with what", async () => {
+    const ours = await acme.json<{ environment: object }>("/health", 200);
+    expect(ours).toMatchObject({
+      status: "ok",
+      version: expect.any(String) as unknown,
+      environment: { database_configured: true },
+      tenant_context: { tenant: "acme", workspace_id: acme.id, user_id: acme.keyId },
+    });
+    expect(JSON.stringify(ours.environment)).not.toContain(env.PLATFORM_KEY);
+    const bad = await acme.json("/health", 200, { as: "berth_live_nothing" });
+    expect(bad).toMatchObject({ tenant_context: { workspace_id: null, user_id: null } });
+    const moved = await acme.ask("/redoc", { as: null });
+    expect([moved.status, moved.headers.get("location")]).toEqual([302, "/docs"]);
+  });
+
   it("publishes the public half of the signing key and nothing of the other", async () => {
     const jwks = await acme.json<{ keys: object[] }>("/.well-known/jwks.json", 200, { as: null });
     expect(jwks.keys).toHaveLength(1);

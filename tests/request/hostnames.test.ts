@@ -90,7 +90,7 @@ describe("F4: from asked for to served", () => {
     expect((await acme.json<Hostname>(`/v1/hostnames/${lost.id}`, 200)).status).toBe("failed");
   });
 
-  it("what its certificate failed for is told, and the name is let go of", async () => {
+  it("F193: what its certificate failed for is told, and the name is let go of", async () => {
     const row = await ask(acme, NAME);
     await show(row);
     await verify(acme, row);

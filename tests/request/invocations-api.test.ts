@@ -148,9 +148,11 @@ describe("the ledger", () => {
       ack: () => void outcomes.push(`${body.environment} ack`),
       retry: () => void outcomes.push(`${body.environment} retry`),
     }));
+    const away = () => Promise.reject(new Error("the object is away"));
     const job = {
       platform: servicesOf(env).platform,
-      runtimeOf: (to: Owner) => runtimeOf(env, to),
+      runtimeOf: (to: Owner) =>
+        to.environment === "nowhere" ? { ledger: away, acknowledge: away } : runtimeOf(env, to),
     };
     await consumeLedger({ queue: "berth-ledger", messages }, job);
     expect(outcomes.toSorted()).toEqual(["nowhere retry", "prod ack"]);

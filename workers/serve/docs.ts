@@ -7,12 +7,16 @@ import { pageHeaders } from "./console.ts";
 import type { Describe } from "./openapi.ts";
 
 export function docs(describe: Describe): Hono<EdgeEnv> {
-  return new Hono<EdgeEnv>().get(
-    "/docs",
-    open("This API to read"),
-    answers(200, null, "The page.", "text/html"),
-    async (c) => c.html(documentPage(describe(c.var)), 200, pageHeaders(await policy())),
-  );
+  return new Hono<EdgeEnv>()
+    .get(
+      "/docs",
+      open("This API to read"),
+      answers(200, null, "The page.", "text/html"),
+      async (c) => c.html(documentPage(describe(c.var)), 200, pageHeaders(await policy())),
+    )
+    .get("/redoc", open("Where others have it"), answers(302, null, "To /docs."), (c) =>
+      c.redirect("/docs"),
+    );
 }
 
 /** The platform's own address has nothing to show but where to read on. */
