@@ -10,6 +10,8 @@ import { PREFIXES, isId } from "../ids.ts";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const HEAD = "berth_live_";
+/** Of an id without its prefix. */
+const ID_LENGTH = 26;
 const SECRET_BYTES = 32;
 /** 62^43 > 2^256. */
 const SECRET_LENGTH = 43;
@@ -33,6 +35,11 @@ export function makeKey(key: { readonly id: string; readonly secret: string }): 
 /** What may be shown of a key for ever. */
 export function startOf(id: string): string {
   return HEAD + id.slice(PREFIXES.key.length + 1);
+}
+
+/** The id that a key would have; nothing is checked, so it may only be looked for among what is known. */
+export function idInKey(text: string): string {
+  return `${PREFIXES.key}_${text.slice(HEAD.length, HEAD.length + ID_LENGTH)}`;
 }
 
 /** The id and the secret of a well-formed key; undefined for anything else. Reads nothing. */

@@ -48,6 +48,12 @@ export class ReadCache<V extends object> {
     return this.#begin(key, nowMs, read, keep);
   }
 
+  /** What is kept of a key and fresh; nothing is read for it. */
+  fresh(key: string, nowMs: number): V | undefined {
+    const entry = this.#entries.get(key);
+    return entry !== undefined && fresh(entry.atMs, nowMs, this.#ttlMs) ? entry.value : undefined;
+  }
+
   /** Drop what is known of a key, a read under way included. */
   forget(key: string): void {
     this.#entries.delete(key);

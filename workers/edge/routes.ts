@@ -58,25 +58,75 @@ type Mark =
       readonly target: Target;
       readonly schema: z.ZodType;
       readonly optional: boolean;
+      readonly limitBytes: number;
     }
   | { readonly kind: "form"; readonly schema: z.ZodType }
   | { readonly kind: "answers"; readonly answer: Answer };
 
-const marks = new WeakMap<object, Mark>();
+const marks = new WeakMap<object, readonly Mark[]>();
 
 function marked<H extends object>(mark: Mark, handler: H): H {
-  marks.set(handler, mark);
+  marks.set(handler, [mark]);
   return handler;
+}
+
+type AnyHandler = MiddlewareHandler<HonoEnv>;
+
+const METHODS = ["get", "post", "put", "patch", "delete"] as const;
+
+/**
+ * Routes whose declarations cost a request nothing: each handler is a link of a chain of promises,
+ * so what only documents a route is left out of it, and neighbouring `takes` become one.
+ */
+function lean<E extends HonoEnv>(app: Hono<E>): Hono<E> {
+  for (const method of METHODS) {
+    // Hono's overloads tie the handlers of a route to each other; here only their number changes.
+    const register = app[method] as unknown as (path: string, ...chain: AnyHandler[]) => Hono<E>;
+    const leaner = (path: string, ...chain: AnyHandler[]) => register(path, ...fused(chain));
+    app[method] = leaner as unknown as (typeof app)[typeof method];
+  }
+  return app;
+}
+
+function fused(chain: readonly AnyHandler[]): AnyHandler[] {
+  const links: AnyHandler[] = [];
+  let taking: Taking[] = [];
+  const endTaking = () => {
+    if (taking.length > 0) links.push(takesAll(taking));
+    taking = [];
+  };
+  for (const handler of chain) {
+    const [mark] = marks.get(handler) ?? [];
+    if (mark?.kind === "takes") {
+      taking.push(mark);
+    } else if (mark === undefined || (mark.kind === "scope" && mark.scope !== "open")) {
+      endTaking();
+      links.push(handler);
+    }
+  }
+  const own = links.pop();
+  if (own === undefined) throw new Error("a route that does nothing");
+  const last: AnyHandler = (c, next) => own(c, next);
+  marks.set(
+    last,
+    chain.flatMap((handler) => marks.get(handler) ?? []),
+  );
+  // A scope's own mark would count twice: the route's last link says it all.
+  return [...links.map(unmarked), last];
+}
+
+function unmarked(handler: AnyHandler): AnyHandler {
+  return marks.has(handler) ? (c, next) => handler(c, next) : handler;
 }
 
 /** Routes of a tenant's host. */
 export function newRoutes(): Hono<AppEnv> {
-  return new Hono<AppEnv>();
+  return lean(new Hono<AppEnv>());
 }
 
 /** Routes of the platform's host. */
 export function newPlatformRoutes(): Hono<PlatformEnv> {
-  return new Hono<PlatformEnv>();
+  return lean(new Hono<PlatformEnv>());
 }
 
 /**
@@ -151,12 +201,23 @@ export function takes<T extends Target, S extends z.ZodType>(
   { in: { [K in T]: z.input<S> }; out: { [K in T]: z.output<S> } }
 > {
   const { limitBytes = BODY_LIMIT, optional = false } = options;
-  return marked({ kind: "takes", target, schema, optional }, async (c, next) => {
-    const input = await parseInput(c.req, target, schema, { limitBytes, optional });
-    // Hono's own type for it is `{}`: whatever the schema made, `valid` hands back.
-    c.req.addValidatedData(target, input as object);
+  const taking = { target, schema, optional, limitBytes };
+  return marked({ kind: "takes", ...taking }, takesAll([taking]));
+}
+
+type Taking = Omit<Extract<Mark, { readonly kind: "takes" }>, "kind">;
+
+/** Each in its turn: the first that does not fit is the one that is told. */
+function takesAll(all: readonly Taking[]): MiddlewareHandler<HonoEnv> {
+  return async (c, next) => {
+    for (const { target, schema, ...options } of all) {
+      const found = parseInput(c.req, target, schema, options);
+      const input = found instanceof Promise ? await found : found;
+      // Hono's own type for it is `{}`: whatever the schema made, `valid` hands back.
+      c.req.addValidatedData(target, input as object);
+    }
     await next();
-  });
+  };
 }
 
 /** For the documents alone: what a route that reads a form itself looks for in it. */
@@ -187,7 +248,8 @@ export function routeTable(app: Routed): readonly Route[] {
     if (method === "ALL") continue;
     const key = `${method} ${path}`;
     const route = table.get(key) ?? { ...UNDECLARED, method, path };
-    table.set(key, withMark(route, typeof handler === "function" ? marks.get(handler) : undefined));
+    const said = typeof handler === "function" ? (marks.get(handler) ?? []) : [];
+    table.set(key, said.reduce(withMark, route));
   }
   return [...table.values()];
 }
@@ -199,8 +261,7 @@ const UNDECLARED = {
   answers: [],
 } as const;
 
-function withMark(route: Route, mark: Mark | undefined): Route {
-  if (mark === undefined) return route;
+function withMark(route: Route, mark: Mark): Route {
   if (mark.kind === "scope") return { ...route, scope: mark.scope, summary: mark.summary };
   if (mark.kind === "takes") {
     const bodyOptional = route.bodyOptional || mark.optional;

@@ -17,20 +17,26 @@ export type JsonOptions = {
 const PLACES_NAMED = 20;
 
 /**
+ * A promise for JSON, whose bytes may not have come yet; at once for everything else.
+ *
  * @throws Problem `not_found` | `bad_request` | `precondition_required` | `invalid`, and those of
  *         `readJson`
  */
-export async function parseInput<S extends z.ZodType>(
+export function parseInput<S extends z.ZodType>(
   request: HonoRequest,
   target: Target,
   schema: S,
   options: JsonOptions,
-): Promise<z.output<S>> {
-  const input =
-    target === "json" ? await readJson(request.raw, options) : fieldsOf(request, target, schema);
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  throw refusal(target, placesOf(parsed.error.issues, target), input);
+): z.output<S> | Promise<z.output<S>> {
+  return target === "json"
+    ? readJson(request.raw, options).then((input) => parsed(target, schema, input))
+    : parsed(target, schema, fieldsOf(request, target, schema));
+}
+
+function parsed<S extends z.ZodType>(target: Target, schema: S, input: unknown): z.output<S> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  throw refusal(target, placesOf(result.error.issues, target), input);
 }
 
 type Fields = Readonly<Record<string, string | readonly string[]>>;
