@@ -281,6 +281,21 @@ describe("F26: giving access", { timeout: 30_000 }, () => {
     expect(await key({ environment: "dev" })).toBe(201);
   });
 
+  it("what somebody was assigned is not taken from them with their membership", async () => {
+    const hr = await newRole(acme, [allow(["members:*", "tenant:read"])]);
+    const [person, peer] = [await newPerson(acme, hr), await newPerson(acme, hr)];
+    const members = await acme.json<{ data: { id: string; user_id: string }[] }>(
+      "/v1/members?limit=100",
+      200,
+    );
+    const path = `/v1/members/${members.data.find(({ user_id }) => user_id === peer.id)?.id}`;
+    const removal = { path, method: "DELETE", headers: FIRST };
+    const assignment = await assign(acme, peer.id, "admin");
+    expect(await statusOf(person, removal)).toBe(403);
+    await acme.json(`/v1/assignments/${assignment}`, 204, { method: "DELETE" });
+    expect(await statusOf(person, removal)).toBe(204);
+  });
+
   it("F40: S2's names of permissions are taken, and answered as scopes", async () => {
     const scopes = ["create", "read", "update", "delete", "invoke"];
     const named = scopes.map((verb) => `${verb}:external_agent`);

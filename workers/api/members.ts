@@ -1,5 +1,6 @@
 /** /v1/members — who belongs to the tenant, and as what. */
 import type { Role } from "../../core/access/contract.ts";
+import { findAccess } from "../../core/access/store.ts";
 import { demandGivable, getRole, lifted } from "../../core/access/store-roles.ts";
 import type { TenantScope } from "../../core/db/scope.ts";
 import { Member, MemberPatch } from "../../core/members/contract.ts";
@@ -65,7 +66,7 @@ export const members = newRoutes()
       demandWholeTenant(principal);
       const { id } = c.req.valid("param");
       const { "if-match": revision } = c.req.valid("header");
-      await demandManageable(scope, principal, id);
+      await demandRemovable(scope, principal, id);
       const userId = await removeMember(scope, id, revision, c.get("nowMs"));
       forgetUser(c.get("arrival"), userId);
       return c.body(null, 204);
@@ -107,6 +108,21 @@ async function demandManageable(
   const held = (await roleOf(scope, role)) ?? { statements: [] };
   demandGivable(principal, held.statements, "/role");
   return held;
+}
+
+/**
+ * Who is removed loses what they were assigned too: all of it must be the principal's to take.
+ *
+ * @throws Problem `not_found` | `forbidden`
+ */
+async function demandRemovable(
+  scope: TenantScope,
+  principal: Principal,
+  id: string,
+): Promise<void> {
+  const { user_id: userId } = await getMember(scope, id);
+  const access = await findAccess(scope, "user", userId);
+  demandGivable(principal, access?.grants ?? [], "/role");
 }
 
 async function roleOf(scope: TenantScope, slug: string): Promise<Role | undefined> {
