@@ -48,11 +48,13 @@ export async function passwordGrant(c: Context<AppEnv>, form: Form): Promise<Tok
 export async function refreshGrant(c: Context<AppEnv>, form: Form): Promise<TokenAnswer> {
   const presented = form.get("refresh_token");
   if (presented === undefined) throw new OAuthError("invalid_request", "refresh_token is missing");
+  const asked = form.get("scope");
+  within(TENANT_SCOPES, asked ?? null); // a mistyped scope must not use up the token
   const refreshed = await useRefreshToken(c.get("scope"), presented, c.get("nowMs"));
   if (refreshed === undefined) {
     throw new Problem("invalid_token", "the refresh token is not valid, or was used");
   }
-  return answerOf(c, refreshed, form.get("scope"));
+  return answerOf(c, refreshed, asked);
 }
 
 async function answerOf(
