@@ -4,6 +4,7 @@ import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { newId } from "../ids.ts";
+import { invitation } from "../invitations/table.ts";
 import { canonical } from "../json/canonical.ts";
 import { member } from "../members/table.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
@@ -139,7 +140,7 @@ export async function patchRole(
  * Delete if still at `revision` and nobody holds it.
  *
  * @throws Problem `not_found` | `version_conflict` | `conflict` for a built-in role and for one
- *         that members or assignments have
+ *         that members, assignments or open invitations have
  */
 export async function deleteRole(
   scope: TenantScope,
@@ -154,7 +155,7 @@ export async function deleteRole(
   const where = and(
     oneRole(scope, before.id),
     eq(role.revision, revision),
-    unheld(scope, before.slug),
+    unheld(scope, before.slug, nowMs),
   );
   const [, , [gone]] = await scope.db.batch([
     holdTenant(scope),
@@ -164,7 +165,7 @@ export async function deleteRole(
   if (gone !== undefined) return;
   const found = await getRole(scope, before.id); // throws not_found when that is the reason
   if (found.revision !== revision) throw stale(revision);
-  throw new Problem("conflict", "the role is held by members or assignments");
+  throw new Problem("conflict", "the role is held by members, assignments or open invitations");
 }
 
 /** A statement as much as giving it needs. */
@@ -216,7 +217,7 @@ function oneRole({ tenantId }: TenantScope, idOrSlug: string): SQL | undefined {
   return and(eq(role.tenantId, tenantId), or(eq(role.id, idOrSlug), eq(role.slug, idOrSlug)));
 }
 
-function unheld({ db, tenantId }: TenantScope, slug: string): SQL | undefined {
+function unheld({ db, tenantId }: TenantScope, slug: string, nowMs: number): SQL | undefined {
   const members = db
     .select({ id: member.id })
     .from(member)
@@ -225,7 +226,19 @@ function unheld({ db, tenantId }: TenantScope, slug: string): SQL | undefined {
     .select({ id: assignment.id })
     .from(assignment)
     .where(and(eq(assignment.tenantId, tenantId), eq(assignment.role, slug)));
-  return and(notExists(members), notExists(assignments));
+  // Who accepts would hold a name that somebody may give to a wider role.
+  const invitations = db
+    .select({ id: invitation.id })
+    .from(invitation)
+    .where(
+      and(
+        eq(invitation.tenantId, tenantId),
+        eq(invitation.role, slug),
+        eq(invitation.status, "open"),
+        gt(invitation.expiresAtMs, nowMs),
+      ),
+    );
+  return and(notExists(members), notExists(assignments), notExists(invitations));
 }
 
 function slugTaken(): Problem {

@@ -133,6 +133,13 @@ describe("signing in", () => {
 });
 
 describe("refresh tokens", () => {
+  it("a mistyped scope does not use the token up", async () => {
+    const { refresh_token } = await tokensOf(acme, await newPerson(acme));
+    const refused = await refresh(refresh_token, { scope: "agents:raed" });
+    expect(await refused.json()).toMatchObject({ error: "invalid_scope" });
+    expect((await refresh(refresh_token)).status).toBe(200);
+  });
+
   it("F21: give new ones once; used again, nothing of the sign-in counts any more", async () => {
     const first = await tokensOf(acme, await newPerson(acme));
     const second = await (await refresh(first.refresh_token)).json<Tokens>();
@@ -266,6 +273,17 @@ describe("what ends what was begun", () => {
 });
 
 describe("coming in", () => {
+  it("a role that an invitation promises stays until that is taken back", async () => {
+    const role = { slug: "promised", name: "P", statements: [HR] };
+    await acme.json("/v1/roles", 201, { json: role });
+    const json = { email: "promised@acme.example", role: "promised" };
+    const { id } = await acme.json<{ id: string }>("/v1/invitations", 201, { json });
+    const removal = { method: "DELETE", headers: { "if-match": '"1"' } };
+    expect((await acme.ask("/v1/roles/promised", removal)).status).toBe(409);
+    await acme.json(`/v1/invitations/${id}/revoke`, 200, { method: "POST" });
+    expect((await acme.ask("/v1/roles/promised", removal)).status).toBe(204);
+  });
+
   it("F21: by an invitation, once, in the role it was made with and with what it says", async () => {
     const email = "guest@acme.example";
     const inviter = await newPerson(acme);
