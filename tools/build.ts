@@ -134,7 +134,13 @@ export async function run(tool: string, args: readonly string[]): Promise<void> 
   const bin = join(ROOT, "node_modules", ".bin");
   const child = spawn(tool === "node" ? process.execPath : join(bin, tool), [...args], {
     cwd: ROOT,
-    env: { ...process.env, ...WRANGLER_ENV, PATH: `${bin}:${process.env["PATH"] ?? ""}` },
+    // What is built is what is shipped, also when a test builds it.
+    env: {
+      ...process.env,
+      ...WRANGLER_ENV,
+      NODE_ENV: "production",
+      PATH: `${bin}:${process.env["PATH"] ?? ""}`,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output: Buffer[] = [];

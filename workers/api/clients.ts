@@ -86,6 +86,7 @@ export const clients = newRoutes()
       const { id } = c.req.valid("param");
       const { "if-match": revision } = c.req.valid("header");
       const patch = c.req.valid("json");
+      if (!endsOrNames(patch)) await demandClient(c, id);
       demandGivable(c.get("principal"), allowing(patch.scopes ?? []), "/scopes");
       const client = await patchClient(c.get("scope"), id, revision, patch, c.get("nowMs"));
       forgetClient(c.get("services"), c.get("scope").tenantId, id);
@@ -174,6 +175,11 @@ async function demandClient(c: Context<AppEnv & WithPrincipal>, id: string): Pro
   const assigned = arrival.at === "tenant" ? await accessOf(arrival, "app_client", id) : undefined;
   const { grants } = clientAccess(scopes, assigned);
   demandGivable(principal, grants.length === 0 ? allowing(scopes) : grants, "/id");
+}
+
+/** Another name and switching off are anybody's who may change clients: like a key's. */
+function endsOrNames({ enabled, name: _, ...rest }: ClientPatch): boolean {
+  return enabled !== true && Object.keys(rest).length === 0;
 }
 
 function allowing(scopes: readonly Scope[]) {

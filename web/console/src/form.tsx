@@ -182,9 +182,8 @@ export function Dialog(props: {
   const heading = useId();
   const { onClose } = props;
   useEffect(() => {
-    const element = dialog.current;
-    if (element && !element.open) element.showModal();
-    return () => element?.close();
+    // Taken out of the page it is closed, silently: closing it here would be heard as the user's.
+    if (dialog.current?.open === false) dialog.current.showModal();
   }, []);
   return (
     <dialog ref={dialog} aria-labelledby={heading} onClose={onClose}>
