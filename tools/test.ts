@@ -3,7 +3,7 @@
  * line `N passed, N failed`. Arguments go to vitest; with any, the requirements are not checked.
  */
 import { parseCLI, startVitest } from "vitest/node";
-import { coverageOf } from "../tests/coverage.ts";
+import { coverageOf, provedBy } from "../tests/coverage.ts";
 import { REQUIREMENTS } from "../tests/requirements.ts";
 import { ResultsReporter } from "../tests/results-reporter.ts";
 import type { Results } from "../tests/results-reporter.ts";
@@ -40,11 +40,15 @@ async function runTests(): Promise<Results> {
   return reporter.results();
 }
 
-function unprovedClaims({ passed }: Results): readonly string[] {
+/** What only a browser proves is not held against a machine without one; CI has one. */
+function unprovedClaims({ passed, skipped }: Results): readonly string[] {
   const { unproved, unknown, unclaimed } = coverageOf(REQUIREMENTS, passed);
+  const waiting = provedBy(skipped);
   if (unclaimed.length > 0) say(`\nIn a test's name, not claimed as done: ${unclaimed.join(" ")}`);
   return [
-    ...unproved.map((id) => `${id} is claimed as done and in the name of no test that passed`),
+    ...unproved
+      .filter((id) => !waiting.has(id))
+      .map((id) => `${id} is claimed as done and in the name of no test that passed`),
     ...unknown.map((id) => `${id} is in a test's name and in no list of requirements`),
   ];
 }
