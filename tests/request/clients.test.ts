@@ -77,6 +77,19 @@ describe("app clients", () => {
     expect(await works(strong.id, strong.secret)).toBe(200);
   });
 
+  it("F26: one that is stronger and switched off stays off for who holds less", async () => {
+    const client = await newClient(acme, ["agents:write"]);
+    const as = await newKey(acme, { scopes: ["clients:write"] });
+    const patch = (revision: number, json: object) => {
+      const headers = { "if-match": `"${revision}"` };
+      return acme.ask(`/v1/clients/${client.id}`, { method: "PATCH", as, headers, json });
+    };
+    expect((await patch(1, { enabled: false, name: "off" })).status).toBe(200);
+    expect((await patch(2, { enabled: true })).status).toBe(403);
+    expect((await patch(2, { scopes: [] })).status).toBe(403);
+    expect((await patch(2, { token_lifetime_seconds: 60 })).status).toBe(403);
+  });
+
   it("F32: are no business of a narrowed key", async () => {
     const as = await newKey(acme, { environment: "prod" });
     expect((await acme.ask("/v1/clients", { as })).status).toBe(403);

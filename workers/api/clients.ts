@@ -178,8 +178,8 @@ async function demandClient(c: Context<AppEnv & WithPrincipal>, id: string): Pro
 }
 
 /** Another name and switching off are anybody's who may change clients: like a key's. */
-function endsOrNames({ enabled, name: _, ...rest }: ClientPatch): boolean {
-  return enabled !== true && Object.keys(rest).length === 0;
+function endsOrNames({ enabled, scopes, token_lifetime_seconds: lifetime }: ClientPatch): boolean {
+  return enabled !== true && scopes === undefined && lifetime === undefined;
 }
 
 function allowing(scopes: readonly Scope[]) {
