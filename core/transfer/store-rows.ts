@@ -69,9 +69,21 @@ export function checkedRow(table: SQLiteTable, row: Row): Row {
     }
     const whole = typeof value === "number" && Number.isSafeInteger(value);
     const fits = column.getSQLType() === "integer" ? whole : typeof value === "string";
-    if (!fits) throw unfit(table, `has ${column.name} of another type`);
+    if (!fits || !isReadable(column, value)) {
+      throw unfit(table, `has ${column.name} of another type`);
+    }
   }
   return row;
+}
+
+/** Text that is to be JSON and is none would be a defect for whoever reads the row. */
+function isReadable(column: SQLiteColumn, value: Value): boolean {
+  try {
+    column.mapFromDriverValue(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Statements that write rows of one table; a row whose place is taken is left out and missed. */

@@ -158,6 +158,7 @@ describe("a file that is refused", { timeout: 60_000 }, () => {
     const gate = at('"object":"gate"');
     const changed = (n: number, line: string) => lines.toSpliced(n, 1, line);
     const last = lines.length;
+    const flagged = (line: string) => line.replace('"flags":null', '"flags":"["');
     const cases: readonly (readonly [string, readonly string[], number | undefined])[] = [
       ["no file at all", ["nonsense"], 1],
       ["no header", lines.slice(1), 1],
@@ -175,6 +176,7 @@ describe("a file that is refused", { timeout: 60_000 }, () => {
       ],
       ["a missing column", changed(agent, '{"r":{"id":"agt_x"},"t":"agent"}'), agent + 1],
       ["a member too many", changed(agent, '{"r":{},"t":"agent","x":1}'), agent + 1],
+      ["no JSON where it belongs", changed(1, flagged(lines[1] ?? "")), 2],
       ["a row before the tenant", [lines[0] ?? "", lines[agent] ?? ""], 2],
       ["a second tenant", lines.toSpliced(2, 0, lines[1] ?? ""), 3],
       ["a row twice", lines.toSpliced(agent, 0, lines[agent] ?? ""), last + 1],
