@@ -1,11 +1,17 @@
 import { z } from "zod";
 
-/** What people call a thing: one line, no control characters and no lone surrogates. */
+/**
+ * What people call a thing: one line, no control characters, no lone surrogates, and nothing that
+ * turns the reading direction of what stands beside it.
+ */
 export const Name = z
   .string()
   .min(1)
   .max(120)
-  .regex(/^[^\p{Cc}\p{Cs}]+$/u, "one line of text without control characters");
+  .regex(
+    /^[^\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]+$/u,
+    "one line of text without control characters",
+  );
 
 /** A few lines about a thing; tabs and line feeds are text, other control characters are not. */
 export const Description = z

@@ -1,10 +1,11 @@
-import { type SQL, and, asc, eq, gt, notExists, or } from "drizzle-orm";
+import { type SQL, and, asc, eq, gt, notExists, or, sql } from "drizzle-orm";
 import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { newId } from "../ids.ts";
 import { invitation } from "../invitations/table.ts";
+import { issuer } from "../issuers/table.ts";
 import { canonical } from "../json/canonical.ts";
 import { member } from "../members/table.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
@@ -12,6 +13,7 @@ import { beyond } from "../principals/beyond.ts";
 import type { Principal } from "../principals/contract.ts";
 import type { Conditions } from "../principals/grants.ts";
 import { Problem, type ProblemPlace } from "../problem.ts";
+import { ssoConnection } from "../sso/table.ts";
 import { builtIn, builtInRoles } from "./built-in.ts";
 import type { CreateRole, Role, RolePatch, Statement } from "./contract.ts";
 import { scopesOf } from "./scopes.ts";
@@ -165,7 +167,10 @@ export async function deleteRole(
   if (gone !== undefined) return;
   const found = await getRole(scope, before.id); // throws not_found when that is the reason
   if (found.revision !== revision) throw stale(revision);
-  throw new Problem("conflict", "the role is held by members, assignments or open invitations");
+  throw new Problem(
+    "conflict",
+    "the role is held by members, assignments, open invitations or ways to sign in",
+  );
 }
 
 /** A statement as much as giving it needs. */
@@ -238,7 +243,23 @@ function unheld({ db, tenantId }: TenantScope, slug: string, nowMs: number): SQL
         gt(invitation.expiresAtMs, nowMs),
       ),
     );
-  return and(notExists(members), notExists(assignments), notExists(invitations));
+  const granting = [issuer, ssoConnection].map((table) =>
+    notExists(
+      db
+        .select({ id: table.id })
+        .from(table)
+        .where(and(eq(table.tenantId, tenantId), namesRole(table, slug))),
+    ),
+  );
+  return and(notExists(members), notExists(assignments), notExists(invitations), ...granting);
+}
+
+/** By its default or by a rule; a slug has no character that JSON or LIKE would change. */
+function namesRole(table: typeof issuer | typeof ssoConnection, slug: string): SQL | undefined {
+  return or(
+    eq(table.defaultRole, slug),
+    sql`cast(${table.mappings} as text) like ${`%"role":"${slug}"%`}`,
+  );
 }
 
 function slugTaken(): Problem {

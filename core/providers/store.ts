@@ -92,7 +92,8 @@ export async function providerSlugs(scope: TenantScope): Promise<readonly string
  * Change where a provider is or its key, if it is still at `revision`. What is live gets a new
  * generation in the same batch, so every object pulls the new key before its next run.
  *
- * @throws Problem `not_found` | `version_conflict` | `invalid` for a secret the tenant has not
+ * @throws Problem `not_found` | `version_conflict` | `invalid` for a secret the tenant has not, and
+ *         for another origin without the key it is to be sent
  */
 export async function patchProvider(
   scope: TenantScope,
@@ -111,6 +112,8 @@ export async function patchProvider(
       ? await seal({ tenantId, providerId: id }, patch.api_key)
       : null;
   const changesKey = patch.api_key !== undefined || patch.api_key_secret !== undefined;
+  if (patch.base_url !== undefined && !changesKey)
+    await demandSameOrigin(scope, id, patch.base_url);
   const [[row]] = await db.batch([
     db
       .update(provider)
@@ -129,6 +132,15 @@ export async function patchProvider(
   if (row !== undefined) return toProvider(row);
   await getProvider(scope, id); // throws not_found when that is the reason
   throw new Problem("version_conflict", `the provider is no longer at revision ${revision}`);
+}
+
+/** A stored key goes to nobody it was not given for: for another origin it is given again. */
+async function demandSameOrigin(scope: TenantScope, id: string, baseUrl: string): Promise<void> {
+  const before = await getProvider(scope, id);
+  if (!before.has_key || new URL(before.base_url).origin === new URL(baseUrl).origin) return;
+  throw new Problem("invalid", "another origin needs its key given again", {
+    errors: [{ pointer: "/api_key", detail: "or api_key_secret; null for none" }],
+  });
 }
 
 /**

@@ -412,3 +412,18 @@ async function asPss(): Promise<CryptoKey> {
   const algorithm = { name: "RSA-PSS", hash: "SHA-256" };
   return crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
 }
+
+describe("a role that a way to sign in names", () => {
+  it("is not deleted: who comes that way would hold whatever is made under its name", async () => {
+    const { acme } = await newWorld();
+    const statements = [{ effect: "allow", scopes: ["agents:read"] }];
+    const json = { slug: "outsider", name: "Outsider", statements };
+    await acme.json("/v1/roles", 201, { json });
+    const rule = { claim: "role", values: ["x"], scopes: [], role: "outsider" };
+    await register(acme, { mappings: [rule] });
+    const headers = { "if-match": '"1"' };
+    const refused = await acme.ask("/v1/roles/outsider", { method: "DELETE", headers });
+    expect(refused.status).toBe(409);
+    expect((await acme.ask("/v1/roles/outsider")).status).toBe(200);
+  });
+});

@@ -37,6 +37,23 @@ describe("providers", () => {
     expect(JSON.stringify(rows.results)).not.toContain(SECRET);
   });
 
+  it("keep a key for the origin it was given for: another one needs it again", async () => {
+    const json = { slug: "moving", kind: "openai", base_url: STUB, api_key: SECRET };
+    const { id } = await acme.json<Provider>("/v1/providers", 201, { json });
+    const patch = (revision: number, change: object) =>
+      acme.ask(`/v1/providers/${id}`, {
+        method: "PATCH",
+        headers: { "if-match": `"${revision}"` },
+        json: change,
+      });
+    const elsewhere = "https://models.example.com/v1";
+    const refused = await patch(1, { base_url: elsewhere });
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ errors: [{ pointer: "/api_key" }] });
+    expect((await patch(1, { base_url: `${STUB}/other` })).status).toBe(200);
+    expect((await patch(2, { base_url: elsewhere, api_key: "given-again" })).status).toBe(200);
+  });
+
   it("are changed and deleted at their revision", async () => {
     const json = { slug: "changing", kind: "openai", base_url: STUB, api_key: SECRET };
     const { id } = await acme.json<Provider>("/v1/providers", 201, { json });

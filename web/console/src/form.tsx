@@ -51,7 +51,8 @@ function faultAt(problem: ApiProblem | undefined, pointer: string): string {
  */
 export function Form(props: {
   readonly doing: Doing;
-  readonly submit: string;
+  /** Absent: nothing can be sent, what is there is only to be seen. */
+  readonly submit: string | undefined;
   readonly className?: string;
   readonly danger?: boolean;
   readonly onSubmit: (form: FormData, element: HTMLFormElement) => Promise<void>;
@@ -69,13 +70,15 @@ export function Form(props: {
       {props.children}
       {doing.problem ? <ProblemNote problem={doing.problem} /> : null}
       <div className="actions">
-        <button
-          type="submit"
-          className={props.danger ? "stop" : "primary"}
-          aria-disabled={doing.busy}
-        >
-          {doing.busy ? "Working…" : props.submit}
-        </button>
+        {props.submit === undefined ? null : (
+          <button
+            type="submit"
+            className={props.danger ? "stop" : "primary"}
+            aria-disabled={doing.busy}
+          >
+            {doing.busy ? "Working…" : props.submit}
+          </button>
+        )}
         {onCancel ? (
           <button type="button" onClick={onCancel}>
             Cancel

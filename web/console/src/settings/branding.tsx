@@ -49,7 +49,7 @@ function Look({ branding, loaded, may }: Props) {
       </div>
       <Form
         doing={doing}
-        submit="Save"
+        submit={may ? "Save" : undefined}
         onSubmit={async (form) => {
           const json = {
             name: textIn(form, "name") ?? null,
@@ -138,7 +138,7 @@ function Logo({ branding, loaded, may }: Props) {
   return (
     <Form
       doing={doing}
-      submit="Set the logo"
+      submit={may ? "Set the logo" : undefined}
       onSubmit={async (form) => {
         const file = form.get("logo");
         if (!(file instanceof File) || file.size === 0) return;
