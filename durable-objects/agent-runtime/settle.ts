@@ -34,20 +34,21 @@ export function succeed(
   answer: { readonly output: Output; readonly messages: readonly ModelMessage[] },
 ): InvocationRow | undefined {
   const { first } = step;
+  const output = JSON.stringify(answer.output);
   const write = (): InvocationRow | undefined => {
     if (!first) step.record();
     return end(kernel, claim, "succeeded", {
-      output: pack(kernel.sql, `${claim.id}/output`, JSON.stringify(answer.output)),
+      output: pack(kernel.sql, `${claim.id}/output`, output),
       tokens: tokensOf(claim.input) + tokensOf(answer.messages),
       facts: [...step.facts, ["message.completed", {}], ["invocation.succeeded", {}]],
       ...(first && { first }),
     });
   };
-  const alone = first && !turnsWait(kernel) && step.answer.text.length <= SHORT_UNITS;
+  const alone = first && !turnsWait(kernel) && output.length <= SHORT_UNITS;
   return alone ? write() : kernel.sql.transaction(write);
 }
 
-/** An answer up to this leaves no column that needs rows of its own, however it is escaped. */
+/** The step's output and the last events hold what the output does: up to this none needs rows of its own. */
 const SHORT_UNITS = 32_768;
 
 /** The run ended without an answer: `failed` for what no retry mends, `dead` when retries are used up. */

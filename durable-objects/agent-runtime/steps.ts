@@ -99,7 +99,7 @@ export function firstSent(
 /** The same with its outcome. */
 export function firstFinished(
   first: FirstStep,
-  state: "done" | "failed",
+  state: "done" | "failed" | "unknown",
   cost: StepCost,
   nowMs: number,
 ): FirstStep {
@@ -152,7 +152,7 @@ export function finishStep(
   nowMs: number,
 ): void {
   const packed = packOutput(sql, invocationId, key, output);
-  if (key === FIRST && state !== "unknown") {
+  if (key === FIRST) {
     const first = findFirst(sql, invocationId);
     if (first?.state !== "sent") return;
     writeFirst(sql, invocationId, firstFinished(first, state, cost, nowMs), packed);

@@ -111,12 +111,7 @@ function fused(chain: readonly AnyHandler[]): AnyHandler[] {
     last,
     chain.flatMap((handler) => marks.get(handler) ?? []),
   );
-  // A scope's own mark would count twice: the route's last link says it all.
-  return [...links.map(unmarked), last];
-}
-
-function unmarked(handler: AnyHandler): AnyHandler {
-  return marks.has(handler) ? (c, next) => handler(c, next) : handler;
+  return [...links, last];
 }
 
 /** Routes of a tenant's host. */
