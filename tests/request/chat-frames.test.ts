@@ -1,5 +1,5 @@
 /** What a client may send on the chat socket, what it is told for anything else, and cancelling. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { FRAME_LIMIT_BYTES } from "../../core/sessions/frames.ts";
 import { type TestAgent, addProvider, liveAgent, namesOf } from "../fixtures/agent-runs.ts";
 import { type Chat, isEnd, openChat } from "../fixtures/chat-client.ts";
@@ -74,7 +74,7 @@ describe("a frame that is refused", () => {
     const before = await written();
     for (const [index, [name, frame, code, pointer]] of cases.entries()) {
       // Under the limit of frames a second, whatever the machine's speed.
-      if (index % 20 === 19) await nextSecond();
+      if (index % 20 === 19) nextSecond();
       chat.raw(frame);
       const { problem } = await chat.nth("refused", index + 1);
       expect([name, problem.code]).toEqual([name, code]);
@@ -87,7 +87,7 @@ describe("a frame that is refused", () => {
       expect(JSON.stringify(problem).length).toBeLessThan(2000);
     }
     expect(await written()).toEqual(before);
-    await nextSecond();
+    nextSecond();
     await chat.turn("After");
     chat.close();
   }, 20_000);
@@ -110,13 +110,14 @@ describe("a frame that is refused", () => {
   });
 });
 
-/** The limit counts frames of a second of the clock. */
-async function nextSecond(): Promise<void> {
-  const second = Math.floor(Date.now() / 1000);
-  while (Math.floor(Date.now() / 1000) === second) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+/** The limit counts frames of a second of the clock: the next one begins, and lasts until told. */
+function nextSecond(): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 1000 });
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("a socket that is closed for what it sent", () => {
   it("G14: bytes are no frames (1003), and nothing that follows them counts", async () => {
@@ -146,8 +147,8 @@ describe("a socket that is closed for what it sent", () => {
     const chat = await open();
     const other = await open();
     const before = await written();
-    // Enough to be too many in one of any two seconds they fall into.
-    for (let n = 0; n < 150; n += 1) chat.send({ type: "ping" });
+    nextSecond();
+    for (let n = 0; n < 51; n += 1) chat.send({ type: "ping" });
     chat.send({ type: "message", text: "too late" });
     expect(await chat.closed).toMatchObject({ code: 4429 });
     expect(await written()).toEqual(before);

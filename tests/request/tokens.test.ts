@@ -95,7 +95,8 @@ describe("F24: client credentials", () => {
     const [header] = openedToken(token);
     const key = keys.find(({ kid }) => kid === header?.["kid"]);
     if (key === undefined) throw new Error("no such key");
-    await expect(compactVerify(token, await importJWK(key, key.alg))).resolves.toBeDefined();
+    const verified = await compactVerify(token, await importJWK(key, key.alg));
+    expect(verified.protectedHeader).toMatchObject({ kid: key.kid, alg: key.alg, typ: "at+jwt" });
   });
 
   it("a client says how long its tokens live, an hour at most", async () => {
