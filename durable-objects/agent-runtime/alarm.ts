@@ -13,7 +13,7 @@ export const BEAT_MS = 5000;
 type Ahead = {
   /** Entries the control plane has not acknowledged: 0 or 1. */
   readonly owed: number;
-  /** When the next accepted invocation is due. */
+  /** When the next invocation that was put off or waits is due. */
   readonly due: number | null;
   /** When the first ended of those invocations that still have deltas. */
   readonly ended: number | null;
@@ -23,7 +23,7 @@ type Ahead = {
 function ahead(kernel: Kernel): Ahead {
   const row = kernel.sql.one<Ahead>(
     `SELECT EXISTS (SELECT 1 FROM invocation WHERE pending = 2) AS owed,
-       (SELECT min(due_ms) FROM invocation WHERE pending = 1 AND status = 'accepted') AS due,
+       (SELECT min(due_ms) FROM invocation WHERE pending = 1 AND status IN ('accepted', 'waiting')) AS due,
        (SELECT min(completed_ms) FROM invocation WHERE deltas = 1) AS ended`,
   );
   return row ?? { owed: 0, due: null, ended: null };

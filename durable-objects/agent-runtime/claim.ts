@@ -13,7 +13,7 @@ const MAX_RESTARTS = 20;
  * Boot repair: a `running` row belongs to a dead incarnation. It is due at once, or dead when it
  * has been found like this too often.
  *
- * @returns invocations that are open now.
+ * @returns invocations that are open now, those that wait aside.
  */
 export function requeueOrphans(kernel: Kernel, nowMs: number): number {
   const { sql } = kernel;
@@ -21,7 +21,8 @@ export function requeueOrphans(kernel: Kernel, nowMs: number): number {
     "SELECT id, status, restarts FROM invocation WHERE pending = 1",
   );
   const orphans = open.filter((row) => row.status === "running");
-  if (orphans.length === 0) return open.length;
+  const atWork = open.filter((row) => row.status !== "waiting").length;
+  if (orphans.length === 0) return atWork;
   sql.transaction(() => {
     for (const orphan of orphans) {
       sql.run(
@@ -32,19 +33,24 @@ export function requeueOrphans(kernel: Kernel, nowMs: number): number {
       );
     }
   });
-  return open.length;
+  return atWork;
 }
 
-/** Ids of accepted invocations due at `nowMs`, oldest first. */
+/** Ids of invocations that wait, or were put off, until `nowMs`; oldest first. */
 export function dueInvocations(kernel: Kernel, nowMs: number, limit: number): string[] {
   return kernel.sql
     .all<{ id: string }>(
       `SELECT id FROM invocation
-       WHERE pending = 1 AND status = 'accepted' AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
+       WHERE pending = 1 AND status IN ('accepted', 'waiting') AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
       nowMs,
       limit,
     )
     .map((row) => row.id);
+}
+
+/** What a suspended run waited for is there: it is due. `Runner.due` then takes it up. */
+export function resume(kernel: Kernel, id: string, nowMs: number): void {
+  kernel.sql.run("UPDATE invocation SET due_ms = ? WHERE id = ? AND status = 'waiting'", nowMs, id);
 }
 
 /** A claim to carry, or the terminal row of one that was not worth another attempt. */
@@ -56,7 +62,9 @@ export type Taken =
 export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undefined {
   return kernel.sql.transaction(() => {
     const row = findInvocation(kernel.sql, id);
-    if (row?.status !== "accepted") return undefined;
+    const waited = row?.status === "waiting";
+    if (!row || (row.status !== "accepted" && !waited)) return undefined;
+    if (waited) kernel.open.count += 1;
     const attempt = row.attempt + 1;
     kernel.sql.run(
       "UPDATE invocation SET status = 'running', attempt = ?, due_ms = NULL WHERE id = ?",
@@ -80,7 +88,8 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
       deltas: row.deltas === 1,
       maxCostMicros: boundOf(row.max_cost_micros, installed),
     };
-    const fact: Fact = [attempt === 1 ? "run.started" : "run.restarted", { attempt }];
+    // A run that waited has no half-said words for readers to drop.
+    const fact: Fact = [attempt === 1 || waited ? "run.started" : "run.restarted", { attempt }];
     appendEvents(kernel.sql, id, taken.seq, [fact], nowMs);
     taken.seq += 1;
     return { claim: taken };

@@ -27,3 +27,32 @@ export class RunFailure extends Error {
 export class Fenced extends Error {
   override readonly name = "Fenced";
 }
+
+/** What a run can wait for without being held in memory. */
+export type WaitReason = "approval" | "sleep" | "callback" | "upstream" | "budget";
+
+/**
+ * The run goes on later, from its journal: when it is woken (`resume` in ./claim.ts) or at `dueMs`,
+ * whichever is first. Nothing of it stays in memory and it counts as no failure.
+ */
+export class Suspended extends Error {
+  override readonly name = "Suspended";
+  readonly reason: WaitReason;
+  /** Epoch ms; undefined to wait until somebody wakes it. */
+  readonly dueMs: number | undefined;
+  readonly facts: readonly Fact[];
+  /** Statements about what it waits for, for the transaction that suspends the run. */
+  readonly record: () => void;
+  constructor(
+    reason: WaitReason,
+    dueMs: number | undefined,
+    facts: readonly Fact[] = [],
+    record: () => void = () => {},
+  ) {
+    super(`waits for ${reason}`);
+    this.reason = reason;
+    this.dueMs = dueMs;
+    this.facts = facts;
+    this.record = record;
+  }
+}

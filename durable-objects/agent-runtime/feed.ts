@@ -27,7 +27,7 @@ export class Feed {
     this.#listener(invocationId);
   }
 
-  /** The invocation is terminal. */
+  /** The invocation is terminal, or waits for something outside. */
   ended(invocationId: string, row: InvocationRow): void {
     wake(this.#changes, invocationId, true);
     wake(this.#ends, invocationId, row);
@@ -42,7 +42,7 @@ export class Feed {
     return this.#until(this.#changes, invocationId, waitMs);
   }
 
-  /** The terminal row, or undefined after `waitMs`. */
+  /** The row when it is terminal or waits, or undefined after `waitMs`. */
   end(invocationId: string, waitMs: number): Promise<InvocationRow | undefined> {
     return this.#until(this.#ends, invocationId, waitMs);
   }

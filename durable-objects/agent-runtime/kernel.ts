@@ -19,7 +19,7 @@ export type Kernel = {
   readonly now: Clock;
   /** Runs of this incarnation by invocation: the attempt that may speak, and its stop. */
   readonly running: Map<string, Running>;
-  /** Invocations accepted and not terminal; a count kept beside the rows so that none is read. */
+  /** Invocations accepted, not terminal and not waiting; a count kept beside the rows so that none is read. */
   readonly open: { count: number };
   /** By the agent's rate limit, when the next request is due; undefined until a row was asked. */
   readonly rate: { tatUs: number | undefined };

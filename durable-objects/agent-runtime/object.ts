@@ -37,7 +37,7 @@ import { eventStream } from "./stream.ts";
 import { migrate } from "./tables.ts";
 import { textOf, type Text } from "./text.ts";
 import type { Release } from "../../core/deployments/release.ts";
-import { terminal } from "../../core/invocations/contract.ts";
+import { type InvocationStatus, terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 
 type Admitted = {
@@ -158,6 +158,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const ended = this.#kernel.sql.transaction(() => cancelRow(this.#kernel, row, Date.now()));
     this.#kernel.faults.at("after-cancel");
     this.#kernel.running.get(invocationId)?.stop?.abort(new Error("cancelled"));
+    if (row.status === "waiting") this.#kernel.open.count += 1; // what waits is not counted
     this.#runner.finished(invocationId, ended);
     return { ok: true, body: this.#body(ended, owner) };
   }
@@ -271,7 +272,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const admitted = admit(kernel, call, installed, nowMs);
     if (!admitted.ok) return admitted;
     const { id, replayed, sessionId } = admitted;
-    if (replayed && terminal(this.#row(id).status)) return { ok: true, id, replayed };
+    if (replayed && resting(this.#row(id).status)) return { ok: true, id, replayed };
     const ended = waitMs > 0 ? kernel.feed.end(id, waitMs) : undefined;
     if (!replayed) {
       this.#runner.accepted(admitted.claim);
@@ -332,4 +333,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     const agent = this.#kernel.releases.live(0)?.release.agentSlug ?? owner.agentId;
     return { agent, environment: owner.environment };
   }
+}
+
+/** Nothing to wait for now: it has ended, or goes on when somebody else has acted. */
+function resting(status: InvocationStatus): boolean {
+  return terminal(status) || status === "waiting";
 }

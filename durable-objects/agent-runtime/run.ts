@@ -10,56 +10,58 @@
  * R4  A model call found `sent` is sent again and its cost counted twice; a tool call only if the
  *     tool is idempotent (same key), else its outcome is `unknown` and the run ends saying so.
  */
-import type { Output, OutputMessage } from "../../core/invocations/contract.ts";
-import type { ModelAnswer, ModelMessage } from "../../core/models/contract.ts";
 import { retryDelayMs } from "../../core/runs/retry.ts";
-import { Fenced, RunFailure } from "./failure.ts";
+import { converse, type Steps } from "./converse.ts";
+import { Fenced, RunFailure, Suspended } from "./failure.ts";
 import type { InvocationRow } from "./invocations.ts";
 import { current, type Claim, type Kernel } from "./kernel.ts";
 import { callModel } from "./model-step.ts";
-import { giveUp, retryLater, succeed } from "./settle.ts";
+import { giveUp, retryLater, succeed, suspend } from "./settle.ts";
 import { callTools, sendTools } from "./tool-step.ts";
 
 /**
  * Carry a claimed invocation to its outcome. Whatever goes wrong becomes a state.
  *
- * @returns  the terminal row; undefined when another attempt is due later, or this one was fenced out.
+ * @returns  the row, terminal or `waiting`; undefined when another attempt is due later, or this one was
+ *           fenced out.
  */
 export async function carry(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
   try {
-    return await converse(kernel, claim);
+    return await answer(kernel, claim);
   } catch (e) {
     if (e instanceof Fenced || !current(kernel, claim)) return undefined;
+    if (e instanceof Suspended) {
+      return kernel.sql.transaction(() => suspend(kernel, claim, e, kernel.now()));
+    }
     kernel.faults.at("before-retry");
     return conclude(kernel, claim, asFailure(e));
   }
 }
 
-async function converse(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
-  const produced: ModelMessage[] = [];
-  const { max_steps: maxSteps } = claim.installed.spec;
-  for (let i = 0; i < maxSteps; i += 1) {
-    const step = await callModel(kernel, claim, i, produced);
-    const { answer } = step;
-    const said = assistantMessage(answer);
-    if (answer.toolCalls.length === 0) {
-      kernel.faults.at("before-settle");
-      const messages = [...produced, said];
-      const ended = succeed(kernel, claim, step, { output: outputOf(answer, messages), messages });
-      kernel.faults.at("after-settle");
-      return ended;
-    }
-    const calls = kernel.sql.transaction(() => {
-      step.record();
-      return sendTools(kernel, claim, i, answer.toolCalls, step.facts);
-    });
-    kernel.feed.changed(claim.id);
-    produced.push(said, ...(await callTools(kernel, claim, calls)));
-  }
-  throw new RunFailure(
-    { code: "step_limit", detail: `the run made ${maxSteps} model calls without an answer` },
-    false,
+async function answer(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
+  const { last, messages, output } = await converse(
+    live(kernel, claim),
+    claim.installed.spec.max_steps,
   );
+  kernel.faults.at("before-settle");
+  const ended = succeed(kernel, claim, last, { output, messages });
+  kernel.faults.at("after-settle");
+  return ended;
+}
+
+/** Steps that are taken from the journal where it has them, and else made and recorded. */
+function live(kernel: Kernel, claim: Claim): Steps {
+  return {
+    model: (i, produced) => callModel(kernel, claim, i, produced),
+    tools: (i, step) => {
+      const calls = kernel.sql.transaction(() => {
+        step.record();
+        return sendTools(kernel, claim, i, step.answer.toolCalls, step.facts);
+      });
+      kernel.feed.changed(claim.id);
+      return callTools(kernel, claim, calls);
+    },
+  };
 }
 
 function conclude(kernel: Kernel, claim: Claim, failure: RunFailure): InvocationRow | undefined {
@@ -84,33 +86,4 @@ function asFailure(e: unknown): RunFailure {
   if (e instanceof RunFailure) return e;
   console.error(JSON.stringify({ level: "error", event: "run.defect", detail: String(e) }));
   return new RunFailure({ code: "internal", detail: "a defect ended the run" }, false);
-}
-
-function assistantMessage(answer: ModelAnswer): ModelMessage {
-  if (answer.toolCalls.length === 0) return { role: "assistant", content: answer.text };
-  return { role: "assistant", content: answer.text, toolCalls: answer.toolCalls };
-}
-
-function outputOf(answer: ModelAnswer, messages: readonly ModelMessage[]): Output {
-  return {
-    text: answer.text,
-    messages: messages.map(messageOnWire),
-    data: {
-      model: answer.model,
-      ...(answer.sources ? { sources: [...answer.sources] } : {}),
-    },
-  };
-}
-
-function messageOnWire(message: ModelMessage): OutputMessage {
-  if (message.role === "tool") {
-    return { role: "tool", content: message.content, tool_call_id: message.toolCallId };
-  }
-  const calls = message.role === "assistant" ? message.toolCalls : undefined;
-  if (!calls) return { role: "assistant", content: message.content };
-  return {
-    role: "assistant",
-    content: message.content,
-    tool_calls: [...calls],
-  };
 }

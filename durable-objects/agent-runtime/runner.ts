@@ -78,14 +78,20 @@ export class Runner {
     this.arm();
   }
 
-  /** An attempt is over: terminal with this row, or to be tried again. */
+  /** Something that waited is due now. */
+  due(): void {
+    this.#dispatch();
+    this.arm();
+  }
+
+  /** An attempt is over: terminal or waiting with this row, or to be tried again. */
   finished(id: string, row: InvocationRow | undefined): void {
     const { running, open, feed } = this.#kernel;
     running.delete(id);
     if (row) {
       open.count -= 1;
       feed.ended(id, row);
-      this.#ledgerSoon();
+      if (row.status !== "waiting") this.#ledgerSoon();
     } else {
       feed.changed(id);
     }

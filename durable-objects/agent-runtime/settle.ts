@@ -3,6 +3,7 @@ import type { InvocationStatus, Output } from "../../core/invocations/contract.t
 import type { ModelMessage } from "../../core/models/contract.ts";
 import type { ProblemData } from "../../core/problem.ts";
 import { pack } from "./content.ts";
+import type { Suspended } from "./failure.ts";
 import { appendEvents, nextSeq, packEvents, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
@@ -104,6 +105,28 @@ export function retryLater(
   if (!postponed) return;
   const waiting: Fact = ["invocation.waiting", { reason: "retry", due_at: rfc3339(dueMs) }];
   appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
+}
+
+/** Not terminal: the run waits, and takes no place while it does. */
+export function suspend(
+  kernel: Kernel,
+  claim: Claim,
+  wait: Suspended,
+  nowMs: number,
+): InvocationRow | undefined {
+  const suspended = kernel.sql.one(
+    `UPDATE invocation SET status = 'waiting', due_ms = ?
+     WHERE id = ? AND attempt = ? AND status = 'running' RETURNING 1`,
+    wait.dueMs ?? null,
+    claim.id,
+    claim.attempt,
+  );
+  if (!suspended) return undefined;
+  wait.record();
+  const due = wait.dueMs === undefined ? {} : { due_at: rfc3339(wait.dueMs) };
+  const waiting: Fact = ["invocation.waiting", { reason: wait.reason, ...due }];
+  appendEvents(kernel.sql, claim.id, claim.seq, [...wait.facts, waiting], nowMs);
+  return findInvocation(kernel.sql, claim.id);
 }
 
 type Ending = {
