@@ -42,6 +42,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: "A defect on our side" },
   model_failed: { status: 502, title: "The model provider failed" },
   tool_failed: { status: 502, title: "A tool failed" },
+  upstream_failed: { status: 502, title: "The agent's upstream failed" },
   not_deployed: { status: 503, title: "No version is live in this environment" },
   suspended: { status: 403, title: "The tenant is suspended" },
   overloaded: { status: 503, title: "Too much work is queued" },
@@ -49,6 +50,7 @@ export const PROBLEMS = {
   journal_mismatch: { status: 409, title: "Re-execution differs from the journal" },
   step_limit: { status: 422, title: "The run used up its steps" },
   effect_unknown: { status: 409, title: "The outcome of an effect is unknown" },
+  approval_expired: { status: 409, title: "Nobody decided in time" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -4,8 +4,9 @@ import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
 import type { Faults } from "./faults.ts";
 import { Fenced } from "./failure.ts";
 import type { Feed } from "./feed.ts";
-import type { Installed, Releases } from "./releases.ts";
+import type { HttpInstalled, Installed, LlmInstalled, Releases } from "./releases.ts";
 import type { InvocationRow } from "./invocations.ts";
+import type { Signer } from "./signer.ts";
 import type { Sql } from "./sql.ts";
 import type { FirstStep, StepCost } from "./steps.ts";
 
@@ -27,6 +28,7 @@ export type Kernel = {
   readonly random: () => number;
   /** SHA-256, base64url. Synchronous: it is used inside transactions (DECISIONS 29). */
   readonly sha256: (text: string) => string;
+  readonly signer: Signer;
 };
 
 export type Running = {
@@ -40,13 +42,13 @@ export type Running = {
 export type Lost = { readonly key: string; cost(): StepCost };
 
 /** One attempt at one invocation, as taken up. */
-export type Claim = {
+export type Claim<Of extends Installed = Installed> = {
   readonly id: string;
   readonly sessionId: string;
   readonly turn: number;
   readonly attempt: number;
   readonly failures: number;
-  readonly installed: Installed;
+  readonly installed: Of;
   /** The caller's messages of this turn. */
   readonly input: readonly ModelMessage[];
   readonly deltas: boolean;
@@ -59,6 +61,19 @@ export type Claim = {
   /** The row as accepted: what an end adds to it need not be read back. */
   readonly row?: InvocationRow;
 };
+
+export type LlmClaim = Claim<LlmInstalled>;
+export type HttpClaim = Claim<HttpInstalled>;
+
+/** Whether its runtime is an endpoint: what it runs, and how, follows from this alone. */
+export function isHttp(claim: Claim): claim is HttpClaim {
+  return claim.installed.kind === "http";
+}
+
+/** Whether it runs models. */
+export function isLlm(claim: Claim): claim is LlmClaim {
+  return claim.installed.kind === "llm";
+}
 
 /** A3: may this attempt still write? */
 export function current(kernel: Kernel, claim: Claim): boolean {

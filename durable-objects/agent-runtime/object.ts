@@ -30,6 +30,7 @@ import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
 import { Runner } from "./runner.ts";
 import { configOf, sha256 } from "./settings.ts";
+import { createSigner } from "./signer.ts";
 import { cancelRow } from "./settle.ts";
 import { Sql } from "./sql.ts";
 import { listSteps, stepOnWire } from "./steps.ts";
@@ -71,7 +72,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { environment, benchCounters, faultPoints } = configOf(env);
+    const { environment, benchCounters, faultPoints, masterKeys } = configOf(env);
     const local = environment === "local";
     const sql = new Sql(ctx.storage, benchCounters);
     const meta = new Meta(sql);
@@ -91,6 +92,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       rate: { tatUs: undefined },
       random: () => Math.random(),
       sha256,
+      signer: createSigner(masterKeys),
     };
     this.#runner = new Runner(this.#kernel, {
       setAlarm: (atMs) => {

@@ -104,6 +104,31 @@ export const SCHEMA = `
     part TEXT NOT NULL,
     PRIMARY KEY (ref, n)
   ) WITHOUT ROWID;
+
+  CREATE TABLE approval (
+    id            TEXT PRIMARY KEY,
+    invocation_id TEXT NOT NULL,
+    step_key      TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    occurrence    INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    version       INTEGER NOT NULL,
+    principal     TEXT NOT NULL,
+    input         TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    rule          TEXT NOT NULL,
+    cost_micros   INTEGER,
+    status        TEXT NOT NULL,
+    votes         TEXT NOT NULL,
+    answer        TEXT,
+    created_ms    INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    decided_ms    INTEGER,
+    signature     TEXT NOT NULL,
+    owed          INTEGER
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX approval_step ON approval (invocation_id, step_key, kind, occurrence);
+  CREATE INDEX approval_owed ON approval (owed) WHERE owed IS NOT NULL;
 `;
 
 /**
@@ -137,6 +162,32 @@ export const UPGRADES: readonly string[] = [
   DROP TABLE message;
   DROP TABLE outbox;
   DROP TABLE rate;
+  `,
+  `
+  CREATE TABLE approval (
+    id            TEXT PRIMARY KEY,
+    invocation_id TEXT NOT NULL,
+    step_key      TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    occurrence    INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    version       INTEGER NOT NULL,
+    principal     TEXT NOT NULL,
+    input         TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    rule          TEXT NOT NULL,
+    cost_micros   INTEGER,
+    status        TEXT NOT NULL,
+    votes         TEXT NOT NULL,
+    answer        TEXT,
+    created_ms    INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    decided_ms    INTEGER,
+    signature     TEXT NOT NULL,
+    owed          INTEGER
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX approval_step ON approval (invocation_id, step_key, kind, occurrence);
+  CREATE INDEX approval_owed ON approval (owed) WHERE owed IS NOT NULL;
   `,
 ];
 

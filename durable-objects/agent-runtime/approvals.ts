@@ -1,0 +1,234 @@
+/**
+ * Decisions that a run waits for.
+ *
+ * P1  An approval is bound to its invocation, step, tool, arguments and version by a signature over
+ *     all of it, decisions included. What does not verify is never acted on.
+ * P2  The first decision that is valid ends it; nothing changes after.
+ * P3  While it is open its run is `waiting`: nothing is held in memory.
+ */
+import {
+  ApprovalRule,
+  type ApprovalKind,
+  type ApprovalStatus,
+  type Decision,
+} from "../../core/approvals/contract.ts";
+import { rfc3339 } from "../../core/clock.ts";
+import { newId } from "../../core/ids.ts";
+import { canonical } from "../../core/json/canonical.ts";
+import { pack, unpack } from "./content.ts";
+import { RunFailure, Suspended } from "./failure.ts";
+import type { Claim, Kernel } from "./kernel.ts";
+import type { Sql } from "./sql.ts";
+
+/** What a run asks people about. */
+export type Ask = {
+  readonly stepKey: string;
+  readonly kind: ApprovalKind;
+  /** The tool. */
+  readonly name: string;
+  readonly arguments: unknown;
+  readonly rule: ApprovalRule;
+  /** Micro-USD the call is taken to cost. */
+  readonly costMicros?: number;
+  /** Above 0 when the same is asked again of the same step: after a further unknown outcome. */
+  readonly occurrence?: number;
+};
+
+/** A row of `approval`, names as in the table. */
+export type ApprovalRow = {
+  readonly id: string;
+  readonly invocation_id: string;
+  readonly step_key: string;
+  readonly kind: ApprovalKind;
+  readonly occurrence: number;
+  readonly name: string;
+  readonly version: number;
+  /** The run's own: it decides nothing. */
+  readonly principal: string;
+  /** Packed canonical JSON. */
+  readonly input: string;
+  /** Hash of what exactly is asked; an edit makes another. */
+  readonly digest: string;
+  readonly rule: string;
+  readonly cost_micros: number | null;
+  readonly status: ApprovalStatus;
+  /** Packed JSON of `Vote[]`. */
+  readonly votes: string;
+  /** Packed JSON of what follows: changed arguments, a result, or a reason. */
+  readonly answer: string | null;
+  readonly created_ms: number;
+  readonly expires_ms: number;
+  readonly decided_ms: number | null;
+  readonly signature: string;
+  /** 1 while the control plane's listing has not acknowledged it as it is. */
+  readonly owed: number | null;
+};
+
+/** What follows from a decision, beside its status. */
+export type Answer = {
+  readonly arguments?: unknown;
+  readonly result?: string;
+  readonly reason?: string;
+};
+
+/**
+ * The decision about what a step is to do. Asked before the step's effect is sent, by every attempt
+ * that comes to it.
+ *
+ * @throws Suspended   while it is open; recorded with the suspension the first time it is asked.
+ * @throws RunFailure  `journal_mismatch` when what is asked is not what was decided;
+ *                     `approval_expired` when nobody decided and the rule says `fail`.
+ */
+export function gate(kernel: Kernel, claim: Claim, ask: Ask): Decision {
+  const digest = digestOf(kernel, claim, ask);
+  const row = kernel.sql.one<ApprovalRow>(
+    `SELECT * FROM approval
+     WHERE invocation_id = ? AND step_key = ? AND kind = ? AND occurrence = ?`,
+    claim.id,
+    ask.stepKey,
+    ask.kind,
+    ask.occurrence ?? 0,
+  );
+  if (!row) throw requested(kernel, claim, ask, digest);
+  if (row.digest !== digest || !intact(kernel, claim.installed.release.tenantId, row)) {
+    throw mismatch(row);
+  }
+  const settled = expire(kernel, claim.installed.release.tenantId, row);
+  if (settled.status === "pending") throw new Suspended("approval", settled.expires_ms);
+  return decisionOf(kernel.sql, settled);
+}
+
+/** The same row, or, when its time is over, as its rule says it came out. */
+export function expire(kernel: Kernel, tenantId: string, row: ApprovalRow): ApprovalRow {
+  const nowMs = kernel.now();
+  if (row.status !== "pending" || nowMs < row.expires_ms) return row;
+  return writeRow(kernel, tenantId, { ...row, status: "expired", decided_ms: nowMs, owed: 1 });
+}
+
+/** Sign the row as it now is and write it over what was there. */
+export function writeRow(kernel: Kernel, tenantId: string, row: ApprovalRow): ApprovalRow {
+  const signed = { ...row, signature: kernel.signer.sign(tenantId, wording(kernel.sql, row)) };
+  const values = COLUMNS.map((name) => signed[name]);
+  kernel.sql.run(WRITE, ...values);
+  return signed;
+}
+
+/** Is the row as it was signed? */
+export function intact(kernel: Kernel, tenantId: string, row: ApprovalRow): boolean {
+  return kernel.signer.verify(tenantId, wording(kernel.sql, row), row.signature);
+}
+
+export function ruleOf(row: ApprovalRow): ApprovalRule {
+  return ApprovalRule.parse(JSON.parse(row.rule));
+}
+
+export function answerOf(sql: Sql, row: ApprovalRow): Answer {
+  return row.answer === null ? {} : (JSON.parse(unpack(sql, row.answer)) as Answer);
+}
+
+function decisionOf(sql: Sql, row: ApprovalRow): Decision {
+  const approvalId = row.id;
+  const answer = answerOf(sql, row);
+  const asked: unknown = JSON.parse(unpack(sql, row.input));
+  const args = Object.hasOwn(answer, "arguments") ? answer.arguments : asked;
+  const status = row.status === "expired" ? EXPIRED[ruleOf(row).on_expiry] : row.status;
+  if (status === "approved") return { verdict: "approved", approvalId, arguments: args };
+  if (status === "happened") {
+    return { verdict: "happened", approvalId, result: answer.result ?? "" };
+  }
+  if (status === "rejected") {
+    const unsaid = row.status === "expired" ? "Nobody decided in time." : "";
+    return { verdict: "rejected", approvalId, reason: answer.reason ?? unsaid };
+  }
+  const detail = `nobody decided about ${row.name} in time`;
+  throw new RunFailure({ code: "approval_expired", detail }, false);
+}
+
+const EXPIRED = { approve: "approved", reject: "rejected", fail: "failed" } as const;
+
+function requested(kernel: Kernel, claim: Claim, ask: Ask, digest: string): Suspended {
+  const { tenantId, tag, version } = claim.installed.release;
+  const nowMs = kernel.now();
+  const id = newId("approval", nowMs, tag);
+  const expiresMs = nowMs + ask.rule.expires_in_s * 1000;
+  const told = { approval_id: id, key: ask.stepKey, kind: ask.kind, name: ask.name, digest };
+  const record = (): void => {
+    const by = kernel.sql.one<{ principal: string }>(
+      "SELECT principal FROM invocation WHERE id = ?",
+      claim.id,
+    );
+    writeRow(kernel, tenantId, {
+      id,
+      invocation_id: claim.id,
+      step_key: ask.stepKey,
+      kind: ask.kind,
+      occurrence: ask.occurrence ?? 0,
+      name: ask.name,
+      version,
+      principal: by?.principal ?? "",
+      input: pack(kernel.sql, `${claim.id}/${id}/input`, canonical(ask.arguments)),
+      digest,
+      rule: JSON.stringify(ask.rule),
+      cost_micros: ask.costMicros ?? null,
+      status: "pending",
+      votes: "=[]",
+      answer: null,
+      created_ms: nowMs,
+      expires_ms: expiresMs,
+      decided_ms: null,
+      signature: "",
+      owed: 1,
+    });
+  };
+  const facts = [["approval.requested", { ...told, expires_at: rfc3339(expiresMs) }]] as const;
+  return new Suspended("approval", expiresMs, facts, record);
+}
+
+function digestOf(kernel: Kernel, claim: Claim, ask: Ask): string {
+  const { stepKey: step, kind, name, arguments: args, occurrence = 0 } = ask;
+  const { version } = claim.installed.release;
+  const what = { invocation: claim.id, step, occurrence, kind, name, arguments: args, version };
+  return kernel.sha256(canonical(what));
+}
+
+/** All that the row says, in one text; the columns that may be large as what they stand for. */
+function wording(sql: Sql, row: ApprovalRow): string {
+  const { signature: _, owed: __, ...said } = row;
+  const texts = {
+    input: unpack(sql, row.input),
+    votes: unpack(sql, row.votes),
+    answer: row.answer === null ? null : unpack(sql, row.answer),
+  };
+  return canonical({ ...said, ...texts });
+}
+
+function mismatch(row: ApprovalRow): RunFailure {
+  const detail = `what step ${row.step_key} would do is not what approval ${row.id} is about`;
+  return new RunFailure({ code: "journal_mismatch", detail }, false);
+}
+
+const COLUMNS = [
+  "id",
+  "invocation_id",
+  "step_key",
+  "kind",
+  "occurrence",
+  "name",
+  "version",
+  "principal",
+  "input",
+  "digest",
+  "rule",
+  "cost_micros",
+  "status",
+  "votes",
+  "answer",
+  "created_ms",
+  "expires_ms",
+  "decided_ms",
+  "signature",
+  "owed",
+] as const satisfies readonly (keyof ApprovalRow)[];
+
+const WRITE = `INSERT OR REPLACE INTO approval (${COLUMNS.join(", ")})
+  VALUES (${COLUMNS.map(() => "?").join(", ")})`;
