@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ToolSpec } from "../tools/contract.ts";
+import { headerSecrets, UpstreamSpec, upstreamSecrets } from "../upstreams/contract.ts";
 
 /** Where an agent's words come from: `provider/model`, for example `local/extract` or `openai/gpt-5.2-mini`. */
 export const ModelRef = z
@@ -50,8 +51,11 @@ export const HistoryWindow = z.strictObject({
 });
 export type HistoryWindow = z.infer<typeof HistoryWindow>;
 
+/** What an agent of every kind has. */
+const common = { limits: AgentLimits.prefault({}), retry: RetryPolicy.prefault({}) };
+
 /** The document that defines an agent of `kind: llm`. Unknown fields are refused. */
-export const AgentSpec = z.strictObject({
+export const LlmSpec = z.strictObject({
   kind: z.literal("llm"),
   instructions: z.string().max(200_000).default(""),
   model: ModelRef.default("local/extract"),
@@ -60,17 +64,40 @@ export const AgentSpec = z.strictObject({
   knowledge: z.array(KnowledgeItem).max(100).default([]),
   tools: z.array(ToolSpec).max(64).default([]),
   history: HistoryWindow.prefault({}),
-  limits: AgentLimits.prefault({}),
-  retry: RetryPolicy.prefault({}),
+  ...common,
   /** Model calls in one run; the run fails with `step_limit` after them. */
   max_steps: z.number().int().min(1).max(50).default(8),
   /** One model call, in ms, first byte to last. */
   model_timeout_ms: z.number().int().min(100).max(600_000).default(120_000),
 });
+export type LlmSpec = z.infer<typeof LlmSpec>;
+
+/** The document that defines an agent whose runtime is somebody's endpoint. */
+export const HttpSpec = z.strictObject({
+  kind: z.literal("http"),
+  upstream: UpstreamSpec,
+  ...common,
+});
+export type HttpSpec = z.infer<typeof HttpSpec>;
+
+/** The document that defines an agent. */
+export const AgentSpec = z.discriminatedUnion("kind", [LlmSpec, HttpSpec]);
 export type AgentSpec = z.infer<typeof AgentSpec>;
 
+/** Where a spec names a secret, as a pointer, and which. */
+export function secretPlaces(spec: AgentSpec): readonly (readonly [string, string])[] {
+  if (spec.kind === "http") return upstreamSecrets(spec.upstream, "/upstream");
+  return spec.tools.flatMap((tool, i) =>
+    tool.kind === "http" ? headerSecrets(tool.headers, `/tools/${i}`) : [],
+  );
+}
+
 /** The secrets a spec refers to, each once. */
-export function secretNamesOf({ tools }: Pick<AgentSpec, "tools">): readonly string[] {
-  const values = tools.flatMap((tool) => (tool.kind === "http" ? Object.values(tool.headers) : []));
-  return [...new Set(values.flatMap((it) => (typeof it === "string" ? [] : [it.secret])))];
+export function secretNamesOf(spec: AgentSpec): readonly string[] {
+  return [...new Set(secretPlaces(spec).map(([, name]) => name))];
+}
+
+/** The models a spec names, in the order they are asked; none for an endpoint. */
+export function modelsOf(spec: AgentSpec): readonly string[] {
+  return spec.kind === "llm" ? [spec.model, ...spec.fallback] : [];
 }

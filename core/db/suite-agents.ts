@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AgentSpec } from "../agents/spec.ts";
+import { LlmSpec } from "../agents/spec.ts";
 import {
   createAgent,
   deleteAgent,
@@ -29,7 +29,7 @@ import {
   refusal,
 } from "./suite-world.ts";
 
-const SPEC = AgentSpec.parse({ kind: "llm", instructions: "Answer shortly." });
+const SPEC = LlmSpec.parse({ kind: "llm", instructions: "Answer shortly." });
 const BOT = { slug: "bot", name: "Bot", description: "" };
 const seal = async (of: { tenantId: string; providerId: string }, text: string) =>
   `sealed(${of.tenantId}|${of.providerId}|${text.length})`;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LlmSpec } from "../agents/spec.ts";
 import { deleteAgent, getAgent, putDraft } from "../agents/store.ts";
 import {
   beginBuilding,
@@ -52,7 +53,7 @@ async function deploy(scope: TenantScope, agentId: string, version: number, envi
 
 async function secondVersion(scope: TenantScope, agentId: string): Promise<number> {
   const { spec } = (await newAgent(scope, `x-${newId("agent", NOON).slice(-8)}`)).version;
-  await putDraft(scope, agentId, 1, { ...spec, instructions: "Second." }, NOON);
+  await putDraft(scope, agentId, 1, LlmSpec.parse({ ...spec, instructions: "Second." }), NOON);
   return (await publishDraft(scope, agentId, 2, PORTS, NOON)).number;
 }
 
@@ -254,7 +255,13 @@ export function deploymentCases(open: Open): void {
     async function liveWithProvider(scope: TenantScope) {
       const provider = await createProvider(scope, { ...body, api_key: "k1" }, seal, NOON);
       const { agent, version } = await newAgent(scope);
-      await putDraft(scope, agent.id, 1, { ...version.spec, model: "openai/gpt-x" }, NOON);
+      await putDraft(
+        scope,
+        agent.id,
+        1,
+        LlmSpec.parse({ ...version.spec, model: "openai/gpt-x" }),
+        NOON,
+      );
       await publishDraft(scope, agent.id, 2, PORTS, NOON);
       return { provider, agent };
     }

@@ -14,7 +14,7 @@ export type Open = () => PlatformScope;
 /** Friday, 20 November 2026, noon. Moved by hand. */
 export const NOON = Date.UTC(2026, 10, 20, 12);
 
-export const PORTS = { providers: [], toolFaults: () => [] };
+export const PORTS = { providers: [], toolFaults: () => [], upstreamFaults: () => [] };
 
 export const FIRST_PAGE = { limit: 25 };
 

@@ -1,6 +1,6 @@
 /** What an object installs: rebuilt from the version and the providers, never stored twice. */
 import { and, eq, inArray, isNotNull } from "drizzle-orm";
-import { AgentSpec, secretNamesOf } from "../agents/spec.ts";
+import { AgentSpec, modelsOf, secretNamesOf } from "../agents/spec.ts";
 import { agent } from "../agents/table.ts";
 import { liveAgents } from "../agents/live.ts";
 import { dataKey } from "../data-keys/table.ts";
@@ -121,7 +121,7 @@ async function assemble(
   place: Place,
   priceOf: PriceOf,
 ): Promise<Release> {
-  const models = [source.spec.model, ...source.spec.fallback];
+  const models = modelsOf(source.spec);
   const prices = models.flatMap((model) => {
     const price = priceOf(model);
     return price === undefined ? [] : [[model, price] as const];

@@ -64,7 +64,8 @@ function checkHttp(
   ];
 }
 
-function headerFault(
+/** Why a field that a spec names may not go out as it says; also asked of upstreams. */
+export function headerFault(
   name: string,
   value: z.infer<typeof HttpTool>["headers"][string],
 ): string | undefined {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AgentSpec } from "../agents/spec.ts";
+import { LlmSpec } from "../agents/spec.ts";
 import { Problem } from "../problem.ts";
 import { checkTools } from "../tools/check.ts";
 import type { ToolSpec } from "../tools/contract.ts";
@@ -9,10 +9,11 @@ const PORTS = {
   providers: ["openai"],
   toolFaults: (tools: readonly ToolSpec[]) =>
     checkTools(tools, (url) => (url.startsWith("https://") ? undefined : "only https")),
+  upstreamFaults: () => [],
 };
 
 function pointers(part: object): readonly string[] {
-  const spec = AgentSpec.parse({ kind: "llm", ...part });
+  const spec = LlmSpec.parse({ kind: "llm", ...part });
   return specFaults(spec, PORTS).map(({ pointer }) => pointer);
 }
 
@@ -105,7 +106,7 @@ describe("a spec that cannot run is refused with where", () => {
   });
 
   it("is a problem that lists them all", () => {
-    const spec = AgentSpec.parse({ kind: "llm", model: "a/b", tools: [{ ...TOOL, url: "x" }] });
+    const spec = LlmSpec.parse({ kind: "llm", model: "a/b", tools: [{ ...TOOL, url: "x" }] });
     const refused = () => validateSpec(spec, PORTS);
     expect(refused).toThrow(Problem);
     expect(refused).toThrow("spec_invalid");

@@ -4,9 +4,10 @@
  * The schema (`AgentSpec`) has settled the form; here is what one field says about another, and
  * about what the tenant has.
  */
-import { type AgentSpec, secretNamesOf } from "../agents/spec.ts";
+import { type AgentSpec, type LlmSpec, secretNamesOf, secretPlaces } from "../agents/spec.ts";
 import { Problem, type ProblemPlace } from "../problem.ts";
 import type { ToolSpec } from "../tools/contract.ts";
+import type { UpstreamSpec } from "../upstreams/contract.ts";
 
 export type SpecPorts = {
   /** Slugs a model reference may start with, beside `local`. */
@@ -15,6 +16,8 @@ export type SpecPorts = {
   readonly secrets?: readonly string[];
   /** Why these tools could not run; `checkTools` of core/tools, over the egress rule. */
   readonly toolFaults: (tools: readonly ToolSpec[]) => readonly ProblemPlace[];
+  /** Why this upstream could not be called; `checkUpstream` of core/upstreams, over the same rule. */
+  readonly upstreamFaults: (upstream: UpstreamSpec) => readonly ProblemPlace[];
 };
 
 /** @throws Problem `spec_invalid` with every fault and its JSON pointer. */
@@ -26,10 +29,7 @@ export function validateSpec(spec: AgentSpec, ports: SpecPorts): void {
 /** Every reason why the spec cannot run, in document order. */
 export function specFaults(spec: AgentSpec, ports: SpecPorts): readonly ProblemPlace[] {
   return [
-    ...modelFault("/model", spec.model, ports.providers),
-    ...spec.fallback.flatMap((ref, i) => fallbackFault(spec, ref, i, ports.providers)),
-    ...knowledgeFaults(spec),
-    ...ports.toolFaults(spec.tools),
+    ...(spec.kind === "llm" ? llmFaults(spec, ports) : ports.upstreamFaults(spec.upstream)),
     ...secretFaults(spec, ports.secrets ?? []),
     ...(spec.retry.base_ms > spec.retry.cap_ms
       ? [{ pointer: "/retry/base_ms", detail: "is above cap_ms" }]
@@ -37,8 +37,17 @@ export function specFaults(spec: AgentSpec, ports: SpecPorts): readonly ProblemP
   ];
 }
 
+function llmFaults(spec: LlmSpec, ports: SpecPorts): readonly ProblemPlace[] {
+  return [
+    ...modelFault("/model", spec.model, ports.providers),
+    ...spec.fallback.flatMap((ref, i) => fallbackFault(spec, ref, i, ports.providers)),
+    ...knowledgeFaults(spec),
+    ...ports.toolFaults(spec.tools),
+  ];
+}
+
 function fallbackFault(
-  spec: AgentSpec,
+  spec: LlmSpec,
   ref: string,
   index: number,
   providers: readonly string[],
@@ -70,19 +79,16 @@ const MOST_SECRETS = 50;
 function secretFaults(spec: AgentSpec, known: readonly string[]): readonly ProblemPlace[] {
   const names = secretNamesOf(spec);
   if (names.length > MOST_SECRETS) {
-    return [{ pointer: "/tools", detail: `names more than ${MOST_SECRETS} secrets` }];
+    const pointer = spec.kind === "llm" ? "/tools" : "/upstream/headers";
+    return [{ pointer, detail: `names more than ${MOST_SECRETS} secrets` }];
   }
-  return spec.tools.flatMap((tool, i) =>
-    Object.entries(tool.kind === "http" ? tool.headers : {}).flatMap(([header, value]) =>
-      typeof value === "string" || known.includes(value.secret)
-        ? []
-        : [{ pointer: `/tools/${i}/headers/${header}/secret`, detail: "no such secret" }],
-    ),
+  return secretPlaces(spec).flatMap(([pointer, name]) =>
+    known.includes(name) ? [] : [{ pointer: `${pointer}/secret`, detail: "no such secret" }],
   );
 }
 
 /** A title is what a citation names: two alike would cite nothing. */
-function knowledgeFaults(spec: AgentSpec): readonly ProblemPlace[] {
+function knowledgeFaults(spec: LlmSpec): readonly ProblemPlace[] {
   const titles = spec.knowledge.map((item) => item.title);
   return titles.flatMap((title, index) =>
     titles.indexOf(title) < index

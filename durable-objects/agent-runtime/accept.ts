@@ -9,7 +9,7 @@ import { findByKey, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { hashOf, requestFor, worstCaseMicros, type Place } from "./prompt.ts";
 import { openSession } from "./open-session.ts";
-import type { Installed } from "./releases.ts";
+import type { Installed, LlmInstalled } from "./releases.ts";
 import { inputMessages } from "./sessions.ts";
 import type { Sql } from "./sql.ts";
 import { firstSent, modelKey, type FirstStep } from "./steps.ts";
@@ -45,26 +45,22 @@ export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: n
   if (!rate.ok) return rate;
   const session = openSession(kernel, call, installed.release.tag, nowMs);
   if (!session.ok) return session;
-  const place: Place = {
+  const place = {
     id: newId("invocation", nowMs, installed.release.tag),
     sessionId: session.id,
     turn: session.turn,
-    installed,
     input: inputMessages(call.input),
   };
-  const ref = installed.spec.model;
-  const request = requestFor(kernel, place, ref, 0, []);
+  const asks = installed.kind === "llm" ? firstRequest(kernel, { ...place, installed }) : undefined;
   const bound = boundOf(call.maxCostMicros, installed);
-  if (bound !== undefined && worstCaseMicros(installed, ref, request) > bound) {
-    return overBudget(bound);
-  }
+  if (bound !== undefined && asks !== undefined && worstOf(asks) > bound) return overBudget(bound);
   const starts = session.free && kernel.running.size < MAX_RUNNING;
   const dueMs = session.free ? nowMs : null;
-  const step = starts ? firstStep(kernel, place, request, nowMs) : undefined;
-  const begin: Beginning = { dueMs, step, tatUs: rate.tatUs };
+  const first = starts ? asks && firstStep(kernel, asks, nowMs) : undefined;
+  const begin: Beginning = { dueMs, starts, step: first?.step, tatUs: rate.tatUs };
   const write = (): InvocationRow => {
     session.take?.();
-    return insertInvocation(kernel, call, place, begin, nowMs);
+    return insertInvocation(kernel, call, { ...place, installed }, begin, nowMs);
   };
   const alone = session.take === undefined && fitsRow(call.input);
   const row = alone ? write() : kernel.sql.transaction(write);
@@ -75,13 +71,29 @@ export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: n
     id: place.id,
     sessionId: place.sessionId,
     replayed: false,
-    claim: step && { ...place, ...run, seq: row.opened + 1, first: { request, step }, row },
+    claim: starts
+      ? { ...place, installed, ...run, seq: row.opened + 1, ...(first && { first }), row }
+      : undefined,
   };
 }
 
-function firstStep(kernel: Kernel, place: Place, request: ModelRequest, nowMs: number): FirstStep {
+/** What the run of an `llm` agent asks first. */
+type Asks = { readonly request: ModelRequest; readonly installed: LlmInstalled };
+
+function firstRequest(kernel: Kernel, place: Place): Asks {
+  const { installed } = place;
+  return { request: requestFor(kernel, place, installed.spec.model, 0, []), installed };
+}
+
+function worstOf({ installed, request }: Asks): number {
+  return worstCaseMicros(installed, installed.spec.model, request);
+}
+
+/** The first model call as `sent`, in the row that is about to be written. */
+function firstStep(kernel: Kernel, { installed, request }: Asks, nowMs: number) {
   const inputHash = hashOf(kernel, request);
-  return firstSent({ name: place.installed.spec.model, attempt: 1, inputHash, nowMs });
+  const step = firstSent({ name: installed.spec.model, attempt: 1, inputHash, nowMs });
+  return { request, step };
 }
 
 /** 402: one model call could cost more than the invocation may. */
@@ -158,7 +170,8 @@ export function boundOf(
 type Beginning = {
   /** When it is due, unless it starts now or waits for a turn before it. */
   readonly dueMs: number | null;
-  /** Present when it starts now. */
+  readonly starts: boolean;
+  /** Present when it starts now with a model call. */
   readonly step: FirstStep | undefined;
   readonly tatUs: number | null;
 };
@@ -166,12 +179,12 @@ type Beginning = {
 function insertInvocation(
   kernel: Kernel,
   call: Call,
-  place: Place,
-  { step, dueMs, tatUs }: Beginning,
+  place: Pick<Claim, "id" | "sessionId" | "turn" | "installed">,
+  { starts, step, dueMs, tatUs }: Beginning,
   nowMs: number,
 ): InvocationRow {
   const { release } = place.installed;
-  const facts = openingOf(place, step);
+  const facts = openingOf(place, starts, step);
   const row: InvocationRow = {
     id: place.id,
     principal: call.principal,
@@ -194,20 +207,26 @@ function insertInvocation(
     opened: facts.length,
     tat_us: tatUs,
     first: step ? JSON.stringify(step) : null,
-    status: step ? "running" : "accepted",
-    attempt: step ? 1 : 0,
+    status: starts ? "running" : "accepted",
+    attempt: starts ? 1 : 0,
     ...UNTOUCHED,
   };
   kernel.sql.run(INSERT_INVOCATION, ...BOUND.map((name) => row[name]));
   return row;
 }
 
-function openingOf(place: Place, step: FirstStep | undefined): readonly Fact[] {
+function openingOf(
+  place: Pick<Claim, "id" | "sessionId">,
+  starts: boolean,
+  step: FirstStep | undefined,
+): readonly Fact[] {
   const ids = { invocation_id: place.id, session_id: place.sessionId };
   const accepted: Fact = ["invocation.accepted", ids];
-  if (step === undefined) return [accepted];
+  if (!starts) return [accepted];
+  const began: Fact = ["run.started", { attempt: 1 }];
+  if (step === undefined) return [accepted, began];
   const started = { key: modelKey(0, 0), kind: "model", name: step.name };
-  return [accepted, ["run.started", { attempt: 1 }], ["step.started", started]];
+  return [accepted, began, ["step.started", started]];
 }
 
 /** What every new row has; constants of the statement, because each binding has its price. */

@@ -9,7 +9,7 @@ import { estimateInputTokens } from "../../core/models/usage.ts";
 import { Deltas } from "./deltas.ts";
 import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure } from "./failure.ts";
-import { current, underWay, type Claim, type Kernel } from "./kernel.ts";
+import { current, underWay, type Kernel, type LlmClaim } from "./kernel.ts";
 import { overBudget } from "./accept.ts";
 import { hashOf, requestFor, worstCaseMicros } from "./prompt.ts";
 import {
@@ -44,7 +44,7 @@ export type ModelStep = {
  */
 export async function callModel(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   i: number,
   produced: readonly ModelMessage[],
 ): Promise<ModelStep> {
@@ -76,7 +76,7 @@ export async function callModel(
  * Place of the model whose answer to call `i` is in the journal, or -1 (R2): those before it failed
  * then, and asking them again could end in another answer than the one that was acted on.
  */
-function answeredAt(kernel: Kernel, claim: Claim, i: number, places: number): number {
+function answeredAt(kernel: Kernel, claim: LlmClaim, i: number, places: number): number {
   if (claim.attempt === 1) return -1;
   const keys = Array.from({ length: places }, (_, k) => modelKey(i, k));
   return keys.findIndex((key) => findStep(kernel.sql, claim.id, key)?.state === "done");
@@ -93,7 +93,7 @@ type Sent = {
 /** R2 and R4: the journal's answer, or the step marked `sent` and ready to be asked. */
 function takeUp(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   i: number,
   k: number,
   ref: string,
@@ -134,7 +134,7 @@ function takeUp(
   return { key, ref, request };
 }
 
-async function ask(kernel: Kernel, claim: Claim, sent: Sent): Promise<ModelStep> {
+async function ask(kernel: Kernel, claim: LlmClaim, sent: Sent): Promise<ModelStep> {
   kernel.faults.at("before-model");
   const lost = { key: sent.key, cost: () => lostCost(claim, sent.ref, sent.request) };
   const stop = new AbortController();
@@ -161,7 +161,7 @@ async function ask(kernel: Kernel, claim: Claim, sent: Sent): Promise<ModelStep>
 
 function answered(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   sent: Sent,
   answer: ModelAnswer,
   rest: readonly Fact[],
@@ -195,7 +195,7 @@ function answered(
  */
 function recordFailure(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   sent: Sent,
   failure: ModelFailure,
   spoken: boolean,
@@ -212,7 +212,7 @@ function recordFailure(
 
 function exhausted(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   sent: Sent,
   failure: ModelFailure,
   spoken: boolean,
@@ -227,7 +227,7 @@ function exhausted(
 /** A provider that had begun, or was left after its time, is owed what a lost send is (R4). */
 function finishFailed(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   sent: Sent,
   failure: ModelFailure,
   spoken: boolean,
@@ -247,7 +247,7 @@ function failedFacts(sent: Sent, failure: ModelFailure): Fact[] {
 /** @param charge  Writes down what an interrupted send of this call has cost: `lostMicros`. */
 function withinBudget(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   ref: string,
   request: ModelRequest,
   lostMicros: number,
@@ -262,7 +262,7 @@ function withinBudget(
 }
 
 /** What a send without an answer is taken to have cost: its input, no output. */
-function lostCost(claim: Claim, ref: string, request: ModelRequest) {
+function lostCost(claim: LlmClaim, ref: string, request: ModelRequest) {
   const usage = { inputTokens: estimateInputTokens(request), outputTokens: 0, estimated: true };
   return { ...usage, costMicros: costMicros(usage, claim.installed.price(ref)) };
 }

@@ -1,12 +1,12 @@
 import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
 import { costMicros } from "../../core/models/cost.ts";
 import { estimateInputTokens } from "../../core/models/usage.ts";
-import type { Claim, Kernel } from "./kernel.ts";
-import type { Installed } from "./releases.ts";
+import type { Kernel, LlmClaim } from "./kernel.ts";
+import type { LlmInstalled } from "./releases.ts";
 import { historyBefore } from "./sessions.ts";
 
 /** Where a turn stands, and what was said in it. */
-export type Place = Pick<Claim, "id" | "sessionId" | "turn" | "installed" | "input">;
+export type Place = Pick<LlmClaim, "id" | "sessionId" | "turn" | "installed" | "input">;
 
 /** The output bound assumed for a model whose spec sets none, when money is reserved. */
 const ASSUMED_OUTPUT_TOKENS = 4096;
@@ -45,7 +45,11 @@ export function hashOf(kernel: Kernel, request: ModelRequest): string {
 }
 
 /** The most a call can cost in micro-USD at the model's price, rounded up; 0 without a price. */
-export function worstCaseMicros(installed: Installed, ref: string, request: ModelRequest): number {
+export function worstCaseMicros(
+  installed: LlmInstalled,
+  ref: string,
+  request: ModelRequest,
+): number {
   const outputTokens = request.parameters.max_output_tokens ?? ASSUMED_OUTPUT_TOKENS;
   const usage = { inputTokens: estimateInputTokens(request), outputTokens };
   return costMicros(usage, installed.price(ref));

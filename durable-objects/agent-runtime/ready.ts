@@ -1,4 +1,4 @@
-import { type AgentSpec, secretNamesOf } from "../../core/agents/spec.ts";
+import { type LlmSpec, secretNamesOf } from "../../core/agents/spec.ts";
 import type { Config } from "../../core/config.ts";
 import type { Release, ReleaseProvider } from "../../core/deployments/release.ts";
 import { egressFetch } from "../../core/egress/fetch.ts";
@@ -7,15 +7,13 @@ import { terminalFailure } from "../../core/models/failures.ts";
 import { missingModel, resolveModel } from "../../core/models/resolve.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 import { SealFailure } from "../../core/seal/contract.ts";
-import { createSealer, createTenantSealer } from "../../core/seal/seal.ts";
 import { redactingModel, redactingTool } from "../../core/secrets/redacting.ts";
 import { buildTool } from "../../core/tools/build.ts";
-import { aead } from "../aead.ts";
 import { networkOf } from "../network.ts";
-import type { Installed } from "./releases.ts";
-import { secretUses } from "./secret-uses.ts";
+import type { Installed, LlmInstalled } from "./releases.ts";
 import { configOf } from "./settings.ts";
-import { Vault } from "./vault.ts";
+import { readyUpstream } from "./upstream/ready.ts";
+import { vaultOf, type Vault } from "./vault.ts";
 
 /** The provider that needs no key and no network. */
 const LOCAL = "local/";
@@ -24,23 +22,27 @@ const MODEL_ANSWER_BYTES = 16 * 1024 * 1024;
 
 type PlatformProvider = Config["modelProviders"][number];
 
-/** Make a release ready to run; its models are built at their first use and kept. */
+/** Make a release ready to run. */
 export function ready(release: Release, env: Env): Installed {
-  const { egressAllow, baseDomain, masterKeys, modelProviders } = configOf(env);
+  const { spec } = release;
+  return spec.kind === "http" ? readyUpstream(release, spec, env) : readyLlm(release, spec, env);
+}
+
+/** Its models are built at their first use and kept. */
+function readyLlm(release: Release, spec: LlmSpec, env: Env): LlmInstalled {
+  const { egressAllow, baseDomain, modelProviders } = configOf(env);
   const rule = { allow: egressAllow, ownHosts: [baseDomain] };
   const network = networkOf(env, egressAllow);
-  const master = createSealer(aead, masterKeys);
-  const sealer = createTenantSealer(aead, master, release.tenantId, release.dataKeys ?? []);
   const modelFetch = egressFetch(network, rule, { maxBytes: MODEL_ANSWER_BYTES });
   const toolFetch = egressFetch(network, rule);
-  const house = housed(release.spec, release.providers, modelProviders);
+  const house = housed(spec, release.providers, modelProviders);
   const providers = [...release.providers, ...house.map(platformProvider)];
   const platformKeys = new Map(house.map((it) => [platformProvider(it).id, it.api_key]));
   const given = house.flatMap(({ api_key: key }) => (key === undefined ? [] : [key]));
-  const vault = new Vault(release, sealer, given, secretUses(env, release));
+  const vault = vaultOf(release, env, given);
   const openKey = (provider: ReleaseProvider): string | null =>
     platformKeys.get(provider.id) ?? keyOf(provider, vault);
-  const source = { knowledge: release.spec.knowledge, providers };
+  const source = { knowledge: spec.knowledge, providers };
   const resolve = (ref: string): Model => {
     const ports = { fetch: modelFetch, openKey: opening(openKey) };
     const model = resolveModel(ref, source, ports);
@@ -49,16 +51,17 @@ export function ready(release: Release, env: Env): Installed {
   const models = new Map<string, Model>();
   const secret = (name: string): string | undefined => vault.take(name);
   const tools = new Map(
-    release.spec.tools.map((spec) => {
-      const tool = buildTool(spec, { fetch: toolFetch, now: Date.now, secret });
-      return [spec.name, vault.empty ? tool : redactingTool(tool, vault.redactor)];
+    spec.tools.map((it) => {
+      const tool = buildTool(it, { fetch: toolFetch, now: Date.now, secret });
+      return [it.name, vault.empty ? tool : redactingTool(tool, vault.redactor)];
     }),
   );
   return {
+    kind: "llm",
     release,
-    spec: release.spec,
+    spec,
     offers: [...tools.values()].map((tool) => tool.offer),
-    system: (ref) => systemText(release.spec, ref),
+    system: (ref) => systemText(spec, ref),
     model: (ref) => {
       const model = models.get(ref) ?? resolve(ref);
       models.set(ref, model);
@@ -68,12 +71,12 @@ export function ready(release: Release, env: Env): Installed {
     },
     tool: (name) => tools.get(name),
     price: (ref) => release.prices[ref],
-    check: () => check(release.spec, providers, openKey, vault),
+    check: () => check(spec, providers, openKey, vault),
   };
 }
 
 /** `local/extract` searches the knowledge itself; other models are given it. */
-function systemText({ instructions, knowledge }: AgentSpec, ref: string): string {
+function systemText({ instructions, knowledge }: LlmSpec, ref: string): string {
   if (ref.startsWith(LOCAL) || knowledge.length === 0) return instructions;
   const passages = knowledge.map(({ title, text }) => `## ${title}\n${text}`);
   return [instructions, "# Knowledge", ...passages].join("\n\n");
@@ -102,7 +105,7 @@ function opening(openKey: (provider: ReleaseProvider) => string | null): typeof 
 
 /** Those of the configuration that the spec's models are asked from. */
 function housed(
-  { model, fallback }: AgentSpec,
+  { model, fallback }: LlmSpec,
   own: readonly ReleaseProvider[],
   all: readonly PlatformProvider[],
 ): readonly PlatformProvider[] {
@@ -120,7 +123,7 @@ function platformProvider({ slug, base_url: baseUrl }: PlatformProvider): Releas
 
 /** An `llm` agent is healthy when every model it names resolves and every secret opens. */
 function check(
-  spec: AgentSpec,
+  spec: LlmSpec,
   providers: readonly ReleaseProvider[],
   openKey: (provider: ReleaseProvider) => string | null,
   vault: Vault,

@@ -1,24 +1,38 @@
-import type { AgentSpec } from "../../core/agents/spec.ts";
+import type { HttpSpec, LlmSpec } from "../../core/agents/spec.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Model, Price } from "../../core/models/contract.ts";
 import type { Refusal } from "../../core/problem.ts";
 import type { Tool, ToolOffer } from "../../core/tools/contract.ts";
+import type { Upstream } from "../../core/upstreams/contract.ts";
 import type { Meta } from "./meta.ts";
 import type { Sql } from "./sql.ts";
 
-/** A release made ready to run: parsed once, its models and tools built when first used. */
-export type Installed = {
+type Ready = {
   readonly release: Release;
-  readonly spec: AgentSpec;
+  /** Would it run? What it names is there and every key opens. */
+  check(): { readonly ok: true } | Refusal;
+};
+
+/** A release of an `llm` agent made ready to run: parsed once, its models and tools built when first used. */
+export type LlmInstalled = Ready & {
+  readonly kind: "llm";
+  readonly spec: LlmSpec;
   readonly offers: readonly ToolOffer[];
   /** Instructions, and knowledge for models that do not search it themselves. */
   system(ref: string): string;
   model(ref: string): Model;
   tool(name: string): Tool | undefined;
   price(ref: string): Price | undefined;
-  /** Would it run? Every model it names resolves and every key opens. */
-  check(): { readonly ok: true } | Refusal;
 };
+
+/** The same of an agent whose runtime is an endpoint. */
+export type HttpInstalled = Ready & {
+  readonly kind: "http";
+  readonly spec: HttpSpec;
+  readonly upstream: Upstream;
+};
+
+export type Installed = LlmInstalled | HttpInstalled;
 
 /** Releases by generation: the newest is live for new invocations, older ones finish theirs. */
 export class Releases {

@@ -14,10 +14,11 @@ import { retryDelayMs } from "../../core/runs/retry.ts";
 import { converse, type Steps } from "./converse.ts";
 import { Fenced, RunFailure, Suspended } from "./failure.ts";
 import type { InvocationRow } from "./invocations.ts";
-import { current, type Claim, type Kernel } from "./kernel.ts";
+import { current, isHttp, isLlm, type Claim, type Kernel, type LlmClaim } from "./kernel.ts";
 import { callModel } from "./model-step.ts";
 import { giveUp, retryLater, succeed, suspend } from "./settle.ts";
 import { callTools, sendTools } from "./tool-step.ts";
+import { forward } from "./upstream/forward.ts";
 
 /**
  * Carry a claimed invocation to its outcome. Whatever goes wrong becomes a state.
@@ -27,7 +28,9 @@ import { callTools, sendTools } from "./tool-step.ts";
  */
 export async function carry(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
   try {
-    return await answer(kernel, claim);
+    if (isLlm(claim)) return await answer(kernel, claim);
+    if (isHttp(claim)) return await forward(kernel, claim);
+    return undefined;
   } catch (e) {
     if (e instanceof Fenced || !current(kernel, claim)) return undefined;
     if (e instanceof Suspended) {
@@ -38,7 +41,7 @@ export async function carry(kernel: Kernel, claim: Claim): Promise<InvocationRow
   }
 }
 
-async function answer(kernel: Kernel, claim: Claim): Promise<InvocationRow | undefined> {
+async function answer(kernel: Kernel, claim: LlmClaim): Promise<InvocationRow | undefined> {
   const { last, messages, output } = await converse(
     live(kernel, claim),
     claim.installed.spec.max_steps,
@@ -50,7 +53,7 @@ async function answer(kernel: Kernel, claim: Claim): Promise<InvocationRow | und
 }
 
 /** Steps that are taken from the journal where it has them, and else made and recorded. */
-function live(kernel: Kernel, claim: Claim): Steps {
+function live(kernel: Kernel, claim: LlmClaim): Steps {
   return {
     model: (i, produced) => callModel(kernel, claim, i, produced),
     tools: (i, step) => {

@@ -2,7 +2,7 @@ import type { ModelMessage, ToolCall } from "../../core/models/contract.ts";
 import { ToolFailure, type Tool, type ToolResult } from "../../core/tools/contract.ts";
 import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure } from "./failure.ts";
-import { current, underWay, type Claim, type Kernel } from "./kernel.ts";
+import { current, underWay, type Kernel, type LlmClaim } from "./kernel.ts";
 import { findStep, finishStep, markSent, NO_COST, outputOf, toolKey } from "./steps.ts";
 
 /** A tool call that is in the journal, with its result when it has one. */
@@ -21,7 +21,7 @@ export type SentCall = {
  */
 export function sendTools(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   i: number,
   calls: readonly ToolCall[],
   before: readonly Fact[],
@@ -66,7 +66,7 @@ export function sendTools(
 /** Make the calls that have no result yet, in parallel; each result is recorded as it comes. */
 export async function callTools(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   calls: readonly SentCall[],
 ): Promise<ModelMessage[]> {
   const stop = new AbortController();
@@ -86,7 +86,7 @@ export async function callTools(
 
 async function callTool(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   sent: SentCall,
   signal: AbortSignal,
 ): Promise<ToolResult> {
@@ -111,7 +111,7 @@ async function callTool(
 /** No answer was had: harmless if nothing was sent or the tool may be sent again, else unknown. */
 function unanswered(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   sent: SentCall,
   failure: ToolFailure,
 ): ToolResult {
@@ -121,7 +121,7 @@ function unanswered(
   throw unknownOutcome(kernel, claim, sent.key, sent.call.name);
 }
 
-function record(kernel: Kernel, claim: Claim, sent: SentCall, result: ToolResult): ToolResult {
+function record(kernel: Kernel, claim: LlmClaim, sent: SentCall, result: ToolResult): ToolResult {
   if (!current(kernel, claim)) throw new Fenced();
   kernel.sql.transaction(() => {
     const nowMs = kernel.now();
@@ -138,7 +138,7 @@ function record(kernel: Kernel, claim: Claim, sent: SentCall, result: ToolResult
 /** R2, R4: what the journal knows of this call, or undefined when it is new. */
 function journaled(
   kernel: Kernel,
-  claim: Claim,
+  claim: LlmClaim,
   key: string,
   call: ToolCall,
 ): SentCall | undefined {
@@ -160,7 +160,7 @@ function journaled(
   throw unknownOutcome(kernel, claim, key, call.name);
 }
 
-function unknownOutcome(kernel: Kernel, claim: Claim, key: string, name: string): RunFailure {
+function unknownOutcome(kernel: Kernel, claim: LlmClaim, key: string, name: string): RunFailure {
   const failure = {
     code: "effect_unknown" as const,
     detail: `whether tool ${name} took effect is unknown`,

@@ -1,7 +1,22 @@
 import type { Release, ReleaseProvider } from "../../core/deployments/release.ts";
 import { SealFailure, type Sealer } from "../../core/seal/contract.ts";
 import type { SealedSecret } from "../../core/secrets/contract.ts";
+import { createSealer, createTenantSealer } from "../../core/seal/seal.ts";
 import { createRedactor, type Redactor } from "../../core/secrets/redact.ts";
+import { aead } from "../aead.ts";
+import { secretUses } from "./secret-uses.ts";
+import { configOf } from "./settings.ts";
+
+/**
+ * The secrets of a release, to be opened where it runs.
+ *
+ * @param given  Values of the configuration that its models are called with.
+ */
+export function vaultOf(release: Release, env: Env, given: readonly string[] = []): Vault {
+  const master = createSealer(aead, configOf(env).masterKeys);
+  const sealer = createTenantSealer(aead, master, release.tenantId, release.dataKeys ?? []);
+  return new Vault(release, sealer, given, secretUses(env, release));
+}
 
 /**
  * The secrets of one release, in clear in this object's memory and nowhere else. Opened at their

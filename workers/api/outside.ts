@@ -4,7 +4,8 @@ import type { TenantScope } from "../../core/db/scope.ts";
 import { checkUrl } from "../../core/egress/check.ts";
 import { Problem } from "../../core/problem.ts";
 import type { SealProviderKey } from "../../core/providers/contract.ts";
-import { checkTools } from "../../core/tools/check.ts";
+import { checkTools, headerFault } from "../../core/tools/check.ts";
+import { checkUpstream } from "../../core/upstreams/check.ts";
 import type { SpecPorts } from "../../core/versions/validate.ts";
 import { sealerOf } from "../edge/sealing.ts";
 import type { Services } from "../edge/services.ts";
@@ -33,6 +34,8 @@ export function specPorts(config: Config): SpecPorts {
   return {
     providers: config.modelProviders.map(({ slug }) => slug),
     toolFaults: (tools) => checkTools(tools, (url) => refusedUrl(config, url)),
+    upstreamFaults: (upstream) =>
+      checkUpstream(upstream, { refusedUrl: (url) => refusedUrl(config, url), headerFault }),
   };
 }
 
