@@ -71,5 +71,7 @@ export const RotateClient = z.strictObject({
 });
 export type RotateClient = z.infer<typeof RotateClient>;
 
-/** Secrets of one client that work at the same time, at most. */
+/** Secrets of one client that work at the same time, at most; those in a rotation's grace aside. */
 export const LIVE_SECRETS_MAX = 2;
+/** With those in their grace: who rotates faster ends one first, or all of them. */
+export const SECRETS_IN_GRACE_MAX = 5;

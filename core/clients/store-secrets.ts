@@ -1,10 +1,11 @@
 /**
- * Secrets of app clients: two at most that work, so that one can replace the other without a gap.
+ * Secrets of app clients: two at most that work for good, so that one can replace the other without
+ * a gap, and a few that were replaced and are in their grace.
  *
  * S1  Whoever adds one first writes the client's row: of racing callers each counts what the others
  *     made. Statements of D1 run one by one anyway; on Postgres the written row makes the second wait.
  */
-import { type SQL, and, desc, eq, gt, isNull, ne, or, sql } from "drizzle-orm";
+import { type SQL, and, desc, eq, exists, gt, isNull, or, sql } from "drizzle-orm";
 import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import type { TenantScope } from "../db/scope.ts";
@@ -17,6 +18,7 @@ import {
   type ClientSecrets,
   type IssuedClientSecret,
   LIVE_SECRETS_MAX,
+  SECRETS_IN_GRACE_MAX,
 } from "./contract.ts";
 import { makeClientSecret, startOfSecret } from "./format.ts";
 import { appClient, clientSecret } from "./table.ts";
@@ -82,10 +84,11 @@ export async function addSecret(
 }
 
 /**
- * A new secret in place of those there are: the newest of them works on for `graceMs`, the others
- * end at once, and so does an earlier grace that would last longer.
+ * A new secret in place of those there are, which work on for `graceMs`. One that was replaced
+ * before keeps the end it was promised: a second rotation takes nothing from who still has the
+ * first secret. Without a grace all of them end at once.
  *
- * @throws Problem `not_found`
+ * @throws Problem `not_found` | `conflict` when too many are in their grace
  */
 export async function rotateSecret(
   scope: TenantScope,
@@ -98,33 +101,34 @@ export async function rotateSecret(
   const entry = await secretEntry(scope, "client.secret_rotated", clientId, nowMs, detail);
   const { row, secret } = await forgeSecret(scope, clientId, entry.id, nowMs);
   const living = live(scope, clientId, nowMs);
-  const newest = sql`(select max(${clientSecret.id}) from ${clientSecret} where ${living})`;
-  const replaced = graceMs === 0 ? living : and(living, ne(clientSecret.id, newest));
-  const untilMs = nowMs + graceMs;
-  const later = or(isNull(clientSecret.expiresAtMs), gt(clientSecret.expiresAtMs, untilMs));
+  const room = sql`(select count(*) from ${clientSecret} where ${living}) < ${SECRETS_IN_GRACE_MAX}`;
   const change = { lastChangeId: entry.id };
   const mine = client(scope, clientId);
-  const [, , , [made]] = await db.batch([
-    db.update(appClient).set(change).where(mine), // S1
+  const changed = and(mine, eq(appClient.lastChangeId, entry.id));
+  const rotating = exists(db.select({ id: appClient.id }).from(appClient).where(changed));
+  const [, , [made]] = await db.batch([
     db
-      .update(clientSecret)
-      .set({ ...change, revokedAtMs: nowMs })
-      .where(replaced),
-    db
-      .update(clientSecret)
-      .set({ ...change, expiresAtMs: untilMs })
-      .where(and(living, later)),
-    insertWhere(
-      db,
-      clientSecret,
-      row,
-      appClient,
-      and(mine, eq(appClient.lastChangeId, entry.id)),
-    ).returning(),
+      .update(appClient)
+      .set(change)
+      .where(and(mine, graceMs === 0 ? undefined : room)), // S1
+    graceMs === 0
+      ? db
+          .update(clientSecret)
+          .set({ ...change, revokedAtMs: nowMs })
+          .where(and(living, rotating))
+      : db
+          .update(clientSecret)
+          .set({ ...change, expiresAtMs: nowMs + graceMs })
+          .where(and(living, isNull(clientSecret.expiresAtMs), rotating)),
+    insertWhere(db, clientSecret, row, appClient, changed).returning(),
     recordedIfChanged(scope, entry, appClient, mine),
   ]);
-  if (made === undefined) throw new Problem("not_found", "no such client");
-  return { ...toSecret(made, nowMs), secret };
+  if (made !== undefined) return { ...toSecret(made, nowMs), secret };
+  await demandClient(scope, clientId);
+  throw new Problem(
+    "conflict",
+    "too many secrets are in their grace; revoke one, or rotate without",
+  );
 }
 
 /** Newest first: those that work, and those that did. @throws Problem `not_found` */

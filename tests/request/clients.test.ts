@@ -126,12 +126,30 @@ describe("app clients", () => {
     expect([await works(id, next.secret), await works(id, last.secret)]).toEqual([401, 200]);
   });
 
-  it("F34: of two that work, the older ends when a third is made", async () => {
+  it("F34: rotated twice within the grace, every secret keeps the end it was promised", async () => {
     const { id, secret } = await newClient(acme);
-    const second = await post<Secret>(`/v1/clients/${id}/secrets`, 201);
-    const third = await post<Secret>(`/v1/clients/${id}/rotate`, 201);
-    const working = [secret, second.secret, third.secret].map((it) => works(id, it));
-    expect(await Promise.all(working)).toEqual([401, 200, 200]);
+    const second = await post<Secret>(`/v1/clients/${id}/rotate`, 201, { grace_seconds: 7200 });
+    const third = await post<Secret>(`/v1/clients/${id}/rotate`, 201, { grace_seconds: 60 });
+    const working = () =>
+      Promise.all([secret, second.secret, third.secret].map((it) => works(id, it)));
+    expect(await working()).toEqual([200, 200, 200]);
+    await post(`/v1/clients/${id}/rotate`, 201, { grace_seconds: 0 });
+    expect(await working()).toEqual([401, 401, 401]);
+  });
+
+  it("F26: one that is stronger is not deleted by who could not make it, but can be cut off", async () => {
+    const client = await newClient(acme, ["agents:write"]);
+    const as = await newKey(acme, { scopes: ["clients:write", "clients:read"] });
+    const path = `/v1/clients/${client.id}`;
+    const asked = (revision: number) => ({
+      method: "DELETE",
+      headers: { "if-match": `"${revision}"` },
+    });
+    expect((await acme.ask(path, { as, ...asked(1) })).status).toBe(403);
+    const { data } = await acme.json<{ data: Secret[] }>(`${path}/secrets`, 200);
+    const leaked = `${path}/secrets/${data[0]?.id}/revoke`;
+    expect((await acme.ask(leaked, { as, method: "POST" })).status).toBe(200);
+    expect((await acme.ask(path, asked(1))).status).toBe(204);
   });
 
   it("G10: disabled or deleted, get no token and have none that is good", async () => {

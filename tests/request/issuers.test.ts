@@ -325,8 +325,14 @@ describe("F41: what may be registered", () => {
     // Whoever sets the secret of an issuer is anybody it lets in.
     const headers = { "if-match": '"1"' };
     const json = { shared_secret: "m".repeat(40) };
-    const taken = await acme.ask(`/v1/issuers/${id}`, { as, method: "PATCH", headers, json });
+    const path = `/v1/issuers/${id}`;
+    const taken = await acme.ask(path, { as, method: "PATCH", headers, json });
     expect(taken.status).toBe(403);
+    const weaker = { json: { default_role: null } };
+    const weakened = await acme.ask(path, { as, method: "PATCH", headers, ...weaker });
+    expect(weakened.status).toBe(403);
+    expect((await acme.ask(path, { as, method: "DELETE", headers })).status).toBe(403);
+    expect((await acme.ask(path, { method: "DELETE", headers })).status).toBe(204);
   });
 
   it("its secret is sealed, and shown to nobody", async () => {

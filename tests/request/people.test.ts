@@ -313,6 +313,12 @@ describe("coming in", () => {
     expect((await ask("hr")).status).toBe(201);
     expect((await ask("admin")).status).toBe(403);
     expect((await ask("nothing")).status).toBe(422);
+    const promised = { json: { email: "boss@acme.example", role: "admin" } };
+    const { id } = await acme.json<{ id: string }>("/v1/invitations", 201, promised);
+    const revoking = `/v1/invitations/${id}/revoke`;
+    expect((await clerk.ask(revoking, { method: "POST" })).status).toBe(403);
+    expect(await acme.json(`/v1/invitations/${id}`, 200)).toMatchObject({ status: "open" });
+    await acme.json(revoking, 200, { method: "POST" });
     const { data } = await acme.json<{ data: { id: string; role: string }[] }>(
       "/v1/members?limit=100",
       200,

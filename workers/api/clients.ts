@@ -100,9 +100,9 @@ export const clients = newRoutes()
     takes("header", AtRevision),
     answers(204, null, "It is gone with its secrets; its tokens end within the cache time."),
     async (c) => {
-      demandWholeTenant(c.get("principal"));
       const { id } = c.req.valid("param");
       const { "if-match": revision } = c.req.valid("header");
+      await demandClient(c, id);
       await deleteClient(c.get("scope"), id, revision, c.get("nowMs"));
       forgetClient(c.get("services"), c.get("scope").tenantId, id);
       return c.body(null, 204);
@@ -152,7 +152,7 @@ export const clients = newRoutes()
     answers(
       201,
       IssuedClientSecret,
-      "The new secret, shown this once; the last one has its grace.",
+      "The new secret, shown this once; those there are have their grace.",
     ),
     async (c) => {
       const { id } = c.req.valid("param");
@@ -163,7 +163,9 @@ export const clients = newRoutes()
   );
 
 /**
- * Whoever holds a new secret is the client: only who may all that it may gets one.
+ * Whoever holds a new secret is the client: only who may all that it may gets one. Nor is a client
+ * ended for good by who could not make it anew; switching it off, and revoking a secret that
+ * leaked, is for everybody who may change clients.
  *
  * @throws Problem `not_found` | `forbidden`
  */

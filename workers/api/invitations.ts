@@ -12,7 +12,7 @@ import { demandVerified } from "../../core/users/store.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { sendOwedMail } from "../jobs/mail.ts";
-import { givableRole } from "./members.ts";
+import { demandRole, givableRole } from "./members.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { ById, pageSchema } from "./parameters.ts";
 
@@ -65,7 +65,10 @@ export const invitations = newRoutes()
     async (c) => {
       demandWholeTenant(c.get("principal"));
       const { id } = c.req.valid("param");
-      return c.json(await revokeInvitation(c.get("scope"), id, c.get("nowMs")));
+      const scope = c.get("scope");
+      const { role } = await getInvitation(scope, id, c.get("nowMs"));
+      await demandRole(scope, c.get("principal"), role);
+      return c.json(await revokeInvitation(scope, id, c.get("nowMs")));
     },
   )
   .post(

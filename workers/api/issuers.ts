@@ -2,7 +2,7 @@
  * /v1/issuers — issuers outside whose tokens the tenant accepts.
  *
  * Whoever chooses where an issuer's keys come from can be anybody its rules let in: so any change
- * demands all that the rules bring.
+ * demands all that the rules bring, those before it and those after, and so does its end.
  */
 import type { Config } from "../../core/config.ts";
 import { CreateIssuer, Issuer, IssuerPatch } from "../../core/issuers/contract.ts";
@@ -87,7 +87,9 @@ export const issuers = newRoutes()
       const patch = c.req.valid("json");
       demandReachable(c.get("config"), "/jwks_uri", patch.jwks_uri);
       const seal = sealsAs("issuer", c.get("services"), scope, c.get("nowMs"));
-      const settled = await settledRules(scope, principal, patch, await getIssuer(scope, id));
+      const before = await getIssuer(scope, id);
+      await settledRules(scope, principal, {}, before); // no stronger one's to change
+      const settled = await settledRules(scope, principal, patch, before);
       const issuer = await patchIssuer(scope, id, revision, settled, seal, c.get("nowMs"));
       forgetIssuers(c.get("services"), scope.tenantId);
       return c.json(issuer, 200, etag(issuer.revision));
@@ -104,6 +106,7 @@ export const issuers = newRoutes()
       const { id } = c.req.valid("param");
       const { "if-match": revision } = c.req.valid("header");
       const scope = c.get("scope");
+      await settledRules(scope, c.get("principal"), {}, await getIssuer(scope, id));
       await deleteIssuer(scope, id, revision, c.get("nowMs"));
       forgetIssuers(c.get("services"), scope.tenantId);
       return c.body(null, 204);

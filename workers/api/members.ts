@@ -104,8 +104,22 @@ async function demandManageable(
   id: string,
 ): Promise<Pick<Role, "statements">> {
   const { role } = await getMember(scope, id);
+  return demandRole(scope, principal, role);
+}
+
+/**
+ * What stands under a role, held or promised, is the principal's to change when it holds all that
+ * the role allows.
+ *
+ * @throws Problem `forbidden`
+ */
+export async function demandRole(
+  scope: TenantScope,
+  principal: Principal,
+  slug: string,
+): Promise<Pick<Role, "statements">> {
   // A role that is gone holds nothing.
-  const held = (await roleOf(scope, role)) ?? { statements: [] };
+  const held = (await roleOf(scope, slug)) ?? { statements: [] };
   demandGivable(principal, held.statements, "/role");
   return held;
 }
