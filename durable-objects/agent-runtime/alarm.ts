@@ -42,6 +42,8 @@ export function alarmDueMs(kernel: Kernel, nowMs: number): number | undefined {
   // At capacity nothing could be taken up: the run that ends next arms again.
   if (due !== null && kernel.running.size < MAX_RUNNING) times.push(due);
   if (ended !== null) times.push(ended + DELTA_RETENTION_MS);
+  const probeMs = kernel.breakers.nextMs();
+  if (probeMs !== undefined) times.push(probeMs);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 

@@ -43,16 +43,20 @@ export class Suspended extends Error {
   readonly facts: readonly Fact[];
   /** Statements about what it waits for, for the transaction that suspends the run. */
   readonly record: () => void;
+  /** What `invocation.waiting` says beside the reason. */
+  readonly told: Readonly<Record<string, string>>;
   constructor(
     reason: WaitReason,
     dueMs: number | undefined,
     facts: readonly Fact[] = [],
     record: () => void = () => {},
+    told: Readonly<Record<string, string>> = {},
   ) {
     super(`waits for ${reason}`);
     this.reason = reason;
     this.dueMs = dueMs;
     this.facts = facts;
     this.record = record;
+    this.told = told;
   }
 }

@@ -1,3 +1,5 @@
+import type { Branch } from "./branch.ts";
+import type { Breakers } from "./breaker.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { ModelMessage, ModelRequest } from "../../core/models/contract.ts";
@@ -17,6 +19,7 @@ export type Kernel = {
   readonly feed: Feed;
   readonly deadlines: Deadlines;
   readonly faults: Faults;
+  readonly breakers: Breakers;
   readonly now: Clock;
   /** Runs of this incarnation by invocation: the attempt that may speak, and its stop. */
   readonly running: Map<string, Running>;
@@ -60,6 +63,8 @@ export type Claim<Of extends Installed = Installed> = {
   readonly first?: { readonly request: ModelRequest; readonly step: FirstStep };
   /** The row as accepted: what an end adds to it need not be read back. */
   readonly row?: InvocationRow;
+  /** Present when it goes on from the journal of another invocation. */
+  readonly branch?: Branch;
 };
 
 export type LlmClaim = Claim<LlmInstalled>;

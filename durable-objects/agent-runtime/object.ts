@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { tally } from "../counters.ts";
 import { Ownership, pullRelease } from "./installation.ts";
 import { admit } from "./accept.ts";
+import { Breakers } from "./breaker.ts";
 import { ChatRoom, refusal } from "./chat-room.ts";
 import { grantOf } from "./socket-grant.ts";
 import type {
@@ -86,6 +87,11 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
       feed: new Feed(deadlines),
       deadlines,
       faults: this.faults,
+      breakers: new Breakers(
+        sql,
+        () => Date.now(),
+        () => this.#runner.due(),
+      ),
       now: () => Date.now(),
       running: new Map(),
       open: { count: 0 },

@@ -59,6 +59,7 @@ export class Runner {
     this.#ledgerTimer = undefined;
     const { running, open } = this.#kernel;
     for (const { stop } of running.values()) stop?.abort(new Error("the object is at rest"));
+    this.#kernel.breakers.forget();
     running.clear();
     open.count = requeueOrphans(this.#kernel, this.#ports.now());
   }
@@ -67,6 +68,7 @@ export class Runner {
   resume(): void {
     this.#resting = false;
     this.#awake = false;
+    this.#kernel.breakers.forget();
     this.#kernel.open.count = requeueOrphans(this.#kernel, this.#ports.now());
     this.wake();
   }
@@ -142,6 +144,7 @@ export class Runner {
   #dispatch(): void {
     if (this.#resting) return;
     const nowMs = this.#ports.now();
+    this.#kernel.breakers.wakeDue(nowMs);
     const places = Math.min(DISPATCH_LIMIT, MAX_RUNNING - this.#kernel.running.size);
     for (const id of places > 0 ? dueInvocations(this.#kernel, nowMs, places) : []) {
       const taken = takeUp(this.#kernel, id, nowMs);

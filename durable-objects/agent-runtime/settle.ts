@@ -124,7 +124,7 @@ export function suspend(
   if (!suspended) return undefined;
   wait.record();
   const due = wait.dueMs === undefined ? {} : { due_at: rfc3339(wait.dueMs) };
-  const waiting: Fact = ["invocation.waiting", { reason: wait.reason, ...due }];
+  const waiting: Fact = ["invocation.waiting", { reason: wait.reason, ...due, ...wait.told }];
   appendEvents(kernel.sql, claim.id, claim.seq, [...wait.facts, waiting], nowMs);
   return findInvocation(kernel.sql, claim.id);
 }

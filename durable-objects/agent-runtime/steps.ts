@@ -126,7 +126,7 @@ export function markSent(sql: Sql, step: StepStart): void {
       ? null
       : pack(sql, `${step.invocationId}/${step.key}/input`, step.input);
   sql.run(
-    `INSERT INTO step VALUES (?, ?, ?, ?, 'sent', ?, ?, ?, NULL, 0, 0, 0, 0, ?, NULL)
+    `INSERT INTO step VALUES (?, ?, ?, ?, 'sent', ?, ?, ?, NULL, 0, 0, 0, 0, ?, NULL, NULL)
      ON CONFLICT (invocation_id, key) DO UPDATE SET
        name = excluded.name, state = 'sent', attempt = excluded.attempt,
        output = NULL, finished_ms = NULL`,
@@ -277,8 +277,8 @@ export function sumOf(
     ? sql.one<StepSums>(
         `SELECT coalesce(sum(input_tokens), 0) AS input_tokens,
            coalesce(sum(output_tokens), 0) AS output_tokens,
-           coalesce(sum(kind = 'model'), 0) AS model_calls,
-           coalesce(sum(kind = 'tool'), 0) AS tool_calls,
+           coalesce(sum(kind = 'model' AND attempt > 0), 0) AS model_calls,
+           coalesce(sum(kind = 'tool' AND attempt > 0), 0) AS tool_calls,
            coalesce(max(estimated), 0) AS estimated, coalesce(sum(cost_micros), 0) AS cost_micros
          FROM step WHERE invocation_id = ?`,
         invocationId,
@@ -287,7 +287,7 @@ export function sumOf(
   return {
     input_tokens: (rest?.input_tokens ?? 0) + (first?.input_tokens ?? 0),
     output_tokens: (rest?.output_tokens ?? 0) + (first?.output_tokens ?? 0),
-    model_calls: (rest?.model_calls ?? 0) + (first ? 1 : 0),
+    model_calls: (rest?.model_calls ?? 0) + (first && first.attempt > 0 ? 1 : 0),
     tool_calls: rest?.tool_calls ?? 0,
     estimated: Math.max(rest?.estimated ?? 0, first?.estimated ?? 0),
     cost_micros: (rest?.cost_micros ?? 0) + (first?.cost_micros ?? 0),

@@ -61,7 +61,8 @@ export const SCHEMA = `
     pending         INTEGER,
     tat_us          INTEGER,
     first           TEXT,
-    first_output    TEXT
+    first_output    TEXT,
+    branch          TEXT
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX invocation_idem ON invocation (principal, idem) WHERE idem IS NOT NULL;
   CREATE INDEX invocation_turn ON invocation (session_id, turn);
@@ -85,6 +86,7 @@ export const SCHEMA = `
     cost_micros   INTEGER NOT NULL,
     started_ms    INTEGER NOT NULL,
     finished_ms   INTEGER,
+    tries         INTEGER,
     PRIMARY KEY (invocation_id, key)
   ) WITHOUT ROWID;
 
@@ -129,6 +131,34 @@ export const SCHEMA = `
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX approval_step ON approval (invocation_id, step_key, kind, occurrence);
   CREATE INDEX approval_owed ON approval (owed) WHERE owed IS NOT NULL;
+
+  CREATE TABLE amendment (
+    invocation_id TEXT PRIMARY KEY,
+    input         TEXT NOT NULL,
+    revision      INTEGER NOT NULL,
+    principal     TEXT NOT NULL,
+    at_ms         INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE breaker (
+    name     TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL,
+    trips    INTEGER NOT NULL,
+    probe_ms INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE parked (
+    invocation_id TEXT PRIMARY KEY,
+    name          TEXT NOT NULL,
+    probes        INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX parked_name ON parked (name, invocation_id);
+
+  CREATE TABLE ending (
+    invocation_id TEXT PRIMARY KEY,
+    status        TEXT NOT NULL,
+    error         TEXT NOT NULL
+  ) WITHOUT ROWID;
 `;
 
 /**
@@ -188,6 +218,35 @@ export const UPGRADES: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX approval_step ON approval (invocation_id, step_key, kind, occurrence);
   CREATE INDEX approval_owed ON approval (owed) WHERE owed IS NOT NULL;
+  ALTER TABLE invocation ADD COLUMN branch TEXT;
+  CREATE TABLE amendment (
+    invocation_id TEXT PRIMARY KEY,
+    input         TEXT NOT NULL,
+    revision      INTEGER NOT NULL,
+    principal     TEXT NOT NULL,
+    at_ms         INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE breaker (
+    name     TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL,
+    trips    INTEGER NOT NULL,
+    probe_ms INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE parked (
+    invocation_id TEXT PRIMARY KEY,
+    name          TEXT NOT NULL,
+    probes        INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX parked_name ON parked (name, invocation_id);
+
+  CREATE TABLE ending (
+    invocation_id TEXT PRIMARY KEY,
+    status        TEXT NOT NULL,
+    error         TEXT NOT NULL
+  ) WITHOUT ROWID;
+  ALTER TABLE step ADD COLUMN tries INTEGER;
   `,
 ];
 
