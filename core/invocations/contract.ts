@@ -85,6 +85,8 @@ export const Invocation = z.object({
   lineage: z.array(z.string()),
   /** The terminal invocation this one repeats, or null. */
   redriven_from: z.string().nullable(),
+  /** The invocation whose journal this one began from, changed; or null. */
+  forked_from: z.string().nullable(),
   attempts: z.number().int(),
   metadata: z.record(z.string(), z.string()),
   created_at: z.string(),
@@ -97,6 +99,7 @@ export const InvocationSummary = Invocation.omit({
   input: true,
   output: true,
   lineage: true,
+  forked_from: true,
   metadata: true,
 });
 export type InvocationSummary = z.infer<typeof InvocationSummary>;
@@ -115,6 +118,7 @@ export const Step = z.object({
   kind: z.enum(["model", "tool"]),
   name: z.string(),
   state: z.enum(["planned", "sent", "done", "failed", "unknown"]),
+  /** 0: taken over, finished, from the invocation this one goes on from; it cost nothing here. */
   attempt: z.number().int(),
   input: z.unknown(),
   output: z.unknown(),

@@ -18,7 +18,10 @@ export type UsageEntry = {
 
 /** One finished invocation and its calls. Ids make it idempotent: it may come any number of times. */
 export type LedgerEntry = {
-  readonly invocation: Omit<Invocation, "input" | "output" | "metadata" | "lineage">;
+  readonly invocation: Omit<
+    Invocation,
+    "input" | "output" | "metadata" | "lineage" | "forked_from"
+  >;
   readonly agentId: string;
   readonly principal: string;
   readonly usage: readonly UsageEntry[];

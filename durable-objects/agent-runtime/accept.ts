@@ -1,3 +1,4 @@
+import { shareOf } from "../../core/deployments/homes.ts";
 import { newId } from "../../core/ids.ts";
 import { gcra } from "../../core/limits/gcra.ts";
 import type { ModelRequest } from "../../core/models/contract.ts";
@@ -132,8 +133,10 @@ function crowded(kernel: Kernel, installed: Installed): Refusal | undefined {
 type Rate = { readonly ok: true; readonly tatUs: number | null } | Refusal;
 
 function takeRate(kernel: Kernel, installed: Installed, nowMs: number): Rate {
-  const perMinute = installed.spec.limits.requests_per_minute;
-  if (perMinute === undefined) return { ok: true, tatUs: null };
+  const { objects, replica } = installed.release;
+  const whole = installed.spec.limits.requests_per_minute;
+  if (whole === undefined) return { ok: true, tatUs: null };
+  const perMinute = objects === undefined ? whole : shareOf(whole, replica, objects);
   kernel.rate.tatUs ??= lastTatUs(kernel.sql);
   const { tatUs, retryAfterMs } = gcra(kernel.rate.tatUs, perMinute, nowMs);
   if (retryAfterMs !== 0) {
@@ -247,6 +250,7 @@ const UNTOUCHED = {
   tokens: 0,
   pending: 1,
   first_output: null,
+  branch: null,
 } as const satisfies Partial<InvocationRow>;
 
 const BOUND = [

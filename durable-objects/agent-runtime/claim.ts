@@ -1,4 +1,5 @@
 import { boundOf } from "./accept.ts";
+import { branchIn } from "./branch.ts";
 import { appendEvents, nextSeq, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
@@ -87,6 +88,7 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
       input: inputMessages(unpack(kernel.sql, row.input)),
       deltas: row.deltas === 1,
       maxCostMicros: boundOf(row.max_cost_micros, installed),
+      ...(row.branch !== null && { branch: branchIn(row.branch) }),
     };
     // A run that waited has no half-said words for readers to drop.
     const fact: Fact = [attempt === 1 || waited ? "run.started" : "run.restarted", { attempt }];

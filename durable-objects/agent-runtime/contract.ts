@@ -1,4 +1,5 @@
 import type { Invocation, InvocationStatus } from "../../core/invocations/contract.ts";
+import type { Addressed } from "../../core/deployments/homes.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Refusal } from "../../core/problem.ts";
 import type { Text } from "./text.ts";
@@ -57,7 +58,10 @@ export type Acknowledged = { readonly ok: true };
 
 /** One finished invocation and its calls, for the control plane's ledger; ids make it idempotent. */
 export type LedgerEntry = {
-  readonly invocation: Omit<Invocation, "input" | "output" | "metadata" | "lineage">;
+  readonly invocation: Omit<
+    Invocation,
+    "input" | "output" | "metadata" | "lineage" | "forked_from"
+  >;
   readonly agentId: string;
   readonly principal: string;
   readonly usage: readonly UsageRecord[];
@@ -101,6 +105,8 @@ export type AgentRuntimeRpc = {
   invoke(call: Call, waitMs: number): Promise<Answered | Refusal>;
   /** The same, answering with the event stream as SSE bytes from the first event on. */
   stream(call: Call): Promise<Streaming | Refusal>;
+  /** Has it the session of this name, or the request of this key? Not for what is another's. */
+  knows(owner: Owner, addressed: Addressed): Promise<boolean>;
   get(owner: Owner, invocationId: string): Promise<Found | Refusal>;
   steps(owner: Owner, invocationId: string): Promise<Found | Refusal>;
   /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */

@@ -5,6 +5,7 @@ import {
   type Output,
 } from "../../core/invocations/contract.ts";
 import { rfc3339 } from "../../core/clock.ts";
+import { forkedFrom } from "./branch.ts";
 import { unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 
@@ -56,6 +57,8 @@ export type InvocationRow = {
   /** The first step (./steps.ts) as JSON without its output; null before it was sent. */
   readonly first: string | null;
   readonly first_output: string | null;
+  /** JSON of a `Branch` (./branch.ts), when it began from another one's journal; else null. */
+  readonly branch: string | null;
 };
 
 export function findInvocation(sql: Sql, id: string): InvocationRow | undefined {
@@ -102,6 +105,7 @@ export function onWire(sql: Sql, row: InvocationRow, naming: Naming): Invocation
     cost_usd: usd(row.cost_micros),
     lineage: [],
     redriven_from: row.redriven_from,
+    forked_from: forkedFrom(row.branch),
     attempts: row.attempt,
     metadata: row.metadata === null ? {} : (JSON.parse(row.metadata) as Record<string, string>),
     created_at: rfc3339(row.created_ms),

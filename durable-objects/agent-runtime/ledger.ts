@@ -19,7 +19,7 @@ export function ledgerPage(
   const rows = kernel.sql.all<Omit<InvocationRow, "input" | "output" | "first_output">>(
     `SELECT id, principal, session_id, version, status, attempt, error, input_tokens,
        output_tokens, model_calls, tool_calls, estimated, cost_micros, redriven_from, created_ms,
-       completed_ms, first
+       completed_ms, first, branch
      FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?`,
     limit,
   );
@@ -34,6 +34,7 @@ export function ledgerPage(
       output: _o,
       metadata: _m,
       lineage: _l,
+      forked_from: _f,
       ...invocation
     } = onWire(kernel.sql, slim, naming);
     return {

@@ -77,7 +77,7 @@ export async function callModel(
  * then, and asking them again could end in another answer than the one that was acted on.
  */
 function answeredAt(kernel: Kernel, claim: LlmClaim, i: number, places: number): number {
-  if (claim.attempt === 1) return -1;
+  if (claim.attempt === 1 && !claim.branch) return -1;
   const keys = Array.from({ length: places }, (_, k) => modelKey(i, k));
   return keys.findIndex((key) => findStep(kernel.sql, claim.id, key)?.state === "done");
 }

@@ -6,7 +6,7 @@ import type { LlmInstalled } from "./releases.ts";
 import { historyBefore } from "./sessions.ts";
 
 /** Where a turn stands, and what was said in it. */
-export type Place = Pick<LlmClaim, "id" | "sessionId" | "turn" | "installed" | "input">;
+export type Place = Pick<LlmClaim, "id" | "sessionId" | "turn" | "installed" | "input" | "branch">;
 
 /** The output bound assumed for a model whose spec sets none, when money is reserved. */
 const ASSUMED_OUTPUT_TOKENS = 4096;
@@ -25,9 +25,10 @@ export function requestFor(
 ): ModelRequest {
   const { installed } = place;
   const system = installed.system(ref);
+  const { sessionId, turn } = place.branch?.before ?? place;
   const messages: ModelMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   messages.push(
-    ...historyBefore(kernel.sql, place.sessionId, place.turn, installed.spec.history),
+    ...historyBefore(kernel.sql, sessionId, turn, installed.spec.history),
     ...place.input,
     ...produced,
   );

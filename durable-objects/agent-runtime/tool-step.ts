@@ -96,7 +96,7 @@ async function callTool(
   if (!sent.tool) throw new Error(`no tool ${sent.call.name}`);
   try {
     const result = await sent.tool.call(sent.args, {
-      idempotencyKey: `${claim.id}/${sent.key}`,
+      idempotencyKey: `${claim.branch?.origin ?? claim.id}/${sent.key}`,
       signal,
     });
     kernel.faults.at("after-tool");

@@ -26,6 +26,7 @@ const INVOCATION: Invocation = {
   cost_usd: "0.000012",
   lineage: [],
   redriven_from: null,
+  forked_from: null,
   attempts: 1,
   metadata: {},
   created_at: "2026-11-20T12:00:00.000Z",
