@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MemorySpec } from "../memories/contract.ts";
 import { ToolSpec } from "../tools/contract.ts";
 import { headerSecrets, UpstreamSpec, upstreamSecrets } from "../upstreams/contract.ts";
 
@@ -44,15 +45,48 @@ export const AgentLimits = z.strictObject({
 });
 export type AgentLimits = z.infer<typeof AgentLimits>;
 
+/** What becomes of turns that the window has no room for: a summary, instead of nothing. */
+export const Compaction = z.strictObject({
+  /** The turns since the last summary may hold so many tokens before another one is made. */
+  after_tokens: z.number().int().min(100).max(500_000).default(6000),
+  /** The newest of them stay as they were said. */
+  keep_turns: z.number().int().min(0).max(50).default(4),
+  /** Longest summary. */
+  max_tokens: z.number().int().min(50).max(8000).default(800),
+});
+export type Compaction = z.infer<typeof Compaction>;
+
 /** How much of a session the model sees: whole turns from the newest back, within both bounds. */
 export const HistoryWindow = z.strictObject({
   max_turns: z.number().int().min(0).max(200).default(20),
   max_tokens: z.number().int().min(0).max(1_000_000).default(8000),
+  compaction: Compaction.optional(),
 });
 export type HistoryWindow = z.infer<typeof HistoryWindow>;
 
+/**
+ * What becomes of input that arrives while a turn of its session is open (K12): it waits (`queue`,
+ * also when nothing is said), is refused, takes the open turn's place, or joins one that has not
+ * begun.
+ */
+export const SessionRules = z.strictObject({
+  policy: z.enum(["queue", "reject", "interrupt", "rollback", "merge"]).default("queue"),
+  /** `merge`: a turn begins when nothing was added for so long, and at most ten times this. */
+  merge_window_ms: z.number().int().min(10).max(60_000).default(1000),
+});
+export type SessionRules = z.infer<typeof SessionRules>;
+
+/** Most objects one agent's sessions are spread over, in each environment. */
+export const MAX_REPLICAS = 32;
+
 /** What an agent of every kind has. */
-const common = { limits: AgentLimits.prefault({}), retry: RetryPolicy.prefault({}) };
+const common = {
+  limits: AgentLimits.prefault({}),
+  retry: RetryPolicy.prefault({}),
+  session: SessionRules.optional(),
+  /** Objects that share its sessions (DECISIONS 3); one unless said. */
+  replicas: z.number().int().min(1).max(MAX_REPLICAS).optional(),
+};
 
 /** The document that defines an agent of `kind: llm`. Unknown fields are refused. */
 export const LlmSpec = z.strictObject({
@@ -64,6 +98,7 @@ export const LlmSpec = z.strictObject({
   knowledge: z.array(KnowledgeItem).max(100).default([]),
   tools: z.array(ToolSpec).max(64).default([]),
   history: HistoryWindow.prefault({}),
+  memory: MemorySpec.optional(),
   ...common,
   /** Model calls in one run; the run fails with `step_limit` after them. */
   max_steps: z.number().int().min(1).max(50).default(8),

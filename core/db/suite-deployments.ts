@@ -79,6 +79,7 @@ export function deploymentCases(open: Open): void {
         version: 1,
         replicas: 1,
         tag: release.tag,
+        homes: null,
         projectId: defaultProjectId(scope.tenantId),
         tags: [],
         ownerId: null,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { AgentFacts } from "../agents/contract.ts";
 import { Slug } from "../names.ts";
+import type { Homes } from "./homes.ts";
 
 export const DeploymentStatus = z.enum(["queued", "building", "live", "superseded", "failed"]);
 export type DeploymentStatus = z.infer<typeof DeploymentStatus>;
@@ -48,6 +49,8 @@ export type LiveAgent = {
   readonly replicas: number;
   /** Tag of replica 0. */
   readonly tag: string;
+  /** Null as long as there was never more than replica 0. */
+  readonly homes: Homes | null;
 } & AgentFacts;
 
 /** One build of a deployment: the generation is its own, however often the message is delivered. */
@@ -57,5 +60,8 @@ export type Build = {
   /** Place in the order in which the agent's deployments were asked for. */
   readonly sequence: number;
   readonly generation: number;
+  /** That the version asks for. */
   readonly replicas: number;
+  /** That are there then, those of an earlier deployment included. */
+  readonly objects: number;
 };

@@ -1,4 +1,5 @@
 import type { AgentSpec } from "../agents/spec.ts";
+import type { Rules } from "../limits/contract.ts";
 import type { Price } from "../models/contract.ts";
 import type { WrappedKey } from "../seal/contract.ts";
 import type { SealedSecret } from "../secrets/contract.ts";
@@ -37,8 +38,14 @@ export type Release = {
   readonly prices: Readonly<Record<string, Price>>;
   /** The data keys its sealed values need, wrapped; absent in one made before there were any. */
   readonly dataKeys?: readonly WrappedKey[];
+  /** Objects that share the agent's limits; absent for one. */
+  readonly objects?: number;
   /** The named secrets its spec and providers refer to, as they are sent now. */
   readonly secrets?: readonly SealedSecret[];
+  /** The agent's; absent in an older release. */
+  readonly projectId?: string;
+  /** Limits, budgets and stops of the tenant that can concern this agent; absent where none can. */
+  readonly rules?: Rules;
 };
 
 /** The name of an agent's object, everywhere (DECISIONS 1). Ids, never slugs. */

@@ -9,7 +9,7 @@
  *     generation was passed by a provider's change is `behind`, and is built again.
  * S5  Every function may be called again: a redelivered message changes nothing.
  */
-import { type SQL, and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
+import { type SQL, and, asc, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
 import { factsOf, oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import { auditRow, recordedWhere } from "../audit/store-record.ts";
@@ -41,6 +41,7 @@ import {
   recordedMove,
   transition,
 } from "./store-transitions.ts";
+import { type Homes, homesAfter } from "./homes.ts";
 import { agentEnvironment, deployment, type deploymentEvent } from "./table.ts";
 
 /** When to ask again for what is not live: about as long as a deployment takes. */
@@ -248,6 +249,7 @@ export async function finishLive(
   const hold = newId("event", nowMs);
   const entry = await moveEntry(scope, "live", nowMs);
   const before = await moveEntry(scope, "superseded", nowMs);
+  const spread = await spreadOf(scope, build);
   const change = entry.id;
   const mine = and(
     one(scope, id),
@@ -271,7 +273,7 @@ export async function finishLive(
   await db.batch([
     // Its own row first: until this batch is through, Postgres lets nobody fail it meanwhile.
     db.update(deployment).set({ lastChangeId: hold }).where(mine),
-    swapPointer(scope, build, change, held, nowMs),
+    swapPointer(scope, build, spread, change, held, nowMs),
     transition(scope, "superseded", change, nowMs, and(liveBefore, swapped)),
     transition(scope, "live", change, nowMs, and(held, swapped)),
     eventsOf(scope, change, "pointer swapped", nowMs),
@@ -318,6 +320,7 @@ export async function findLiveAgent(
       generation: agentEnvironment.generation,
       version: agentEnvironment.version,
       replicas: agentEnvironment.replicas,
+      homes: agentEnvironment.homes,
       tag: runtimeObject.tag,
       projectId: agent.projectId,
       tags: agent.tags,
@@ -353,10 +356,44 @@ export async function findLiveAgent(
   return { ...rest, ...facts, environment, generation, version, replicas, tag };
 }
 
-/** The pointer moves only forward (S4), and only to the deployment that `held` finds. */
+/** What a swap makes of the pointer's homes, and the place in the order they were read at. */
+type Spread = { readonly homes: Homes | null; readonly at: number };
+
+/** Undefined for an agent that has one replica and never had more. */
+async function spreadOf(scope: TenantScope, build: Build): Promise<Spread | undefined> {
+  if (build.objects === 1) return undefined;
+  const { agent_id: agentId, environment } = build.deployment;
+  const [[pointer], objects] = await scope.db.batch([
+    scope.db
+      .select()
+      .from(agentEnvironment)
+      .where(pointerAt(scope, agentId, environment)),
+    scope.db
+      .select({ tag: runtimeObject.tag })
+      .from(runtimeObject)
+      .where(
+        and(
+          eq(runtimeObject.tenantId, scope.tenantId),
+          eq(runtimeObject.agentId, agentId),
+          eq(runtimeObject.environment, environment),
+        ),
+      )
+      .orderBy(asc(runtimeObject.replica)),
+  ]);
+  const tags = objects.map(({ tag }) => tag);
+  const known = pointer !== undefined && pointer.deploymentId !== null;
+  const homes = homesAfter(pointer?.homes ?? null, tags, build.replicas, known);
+  return { homes, at: pointer?.sequence ?? 0 };
+}
+
+/**
+ * The pointer moves only forward (S4), and only to the deployment that `held` finds. One that
+ * spreads its agent moves it only from what its homes were read of.
+ */
 function swapPointer(
   scope: TenantScope,
   build: Build,
+  spread: Spread | undefined,
   change: string,
   held: SQL | undefined,
   nowMs: number,
@@ -371,12 +408,14 @@ function swapPointer(
       version,
       sequence: build.sequence,
       generation: build.generation,
+      ...(spread && { replicas: build.replicas, homes: spread.homes }),
       lastChangeId: change,
       updatedAtMs: nowMs,
     })
     .where(
       and(
         pointerAt(scope, agentId, environment),
+        spread && eq(agentEnvironment.sequence, spread.at),
         lt(agentEnvironment.generation, build.generation),
         lt(agentEnvironment.sequence, build.sequence),
         exists(holder),
@@ -419,12 +458,20 @@ async function findBuild(scope: TenantScope, id: string): Promise<Build | undefi
   ]);
   if (row?.status !== "building" || row.generation === null) return undefined;
   const { versionId, sequence, generation } = row;
-  const [pointer] = await db
-    .select({ replicas: agentEnvironment.replicas })
-    .from(agentEnvironment)
-    .where(pointerAt(scope, row.agentId, row.environment));
-  const replicas = pointer?.replicas ?? 1;
-  return { deployment: toDeployment(row, events), versionId, sequence, generation, replicas };
+  const [[pointer], [asked]] = await db.batch([
+    db
+      .select({ homes: agentEnvironment.homes })
+      .from(agentEnvironment)
+      .where(pointerAt(scope, row.agentId, row.environment)),
+    db
+      .select({ spec: version.spec })
+      .from(version)
+      .where(and(eq(version.tenantId, scope.tenantId), eq(version.id, versionId))),
+  ]);
+  const replicas = asked?.spec.replicas ?? 1;
+  const objects = Math.max(replicas, pointer?.homes?.tags.length ?? 1);
+  const build = { versionId, sequence, generation, replicas, objects };
+  return { deployment: toDeployment(row, events), ...build };
 }
 
 /** Agent and environment of a deployment; they never change. @throws Problem `not_found` */

@@ -1,6 +1,7 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { ProblemData } from "../problem.ts";
 import type { DeploymentStatus } from "./contract.ts";
+import type { Homes } from "./homes.ts";
 
 /** The act of making a version live in an environment. */
 export const deployment = sqliteTable(
@@ -65,6 +66,8 @@ export const agentEnvironment = sqliteTable(
     replicas: integer("replicas").notNull(),
     lastChangeId: text("last_change_id").notNull(),
     updatedAtMs: integer("updated_at_ms").notNull(),
+    /** Null as long as there was never more than one replica. */
+    homes: text("homes", { mode: "json" }).$type<Homes>(),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.agentId, t.environment] })],
 );

@@ -8,8 +8,10 @@ import type { TenantScope } from "../db/scope.ts";
 import type { Build } from "../deployments/contract.ts";
 import type { Release, ReleaseProvider } from "../deployments/release.ts";
 import { agentEnvironment } from "../deployments/table.ts";
+import { rulesFor } from "../limits/store-rules.ts";
 import type { Price } from "../models/contract.ts";
 import { Problem } from "../problem.ts";
+import { defaultProjectId } from "../projects/contract.ts";
 import { provider } from "../providers/table.ts";
 import { ensureTag } from "../runtime-objects/store.ts";
 import { runtimeObject } from "../runtime-objects/table.ts";
@@ -38,7 +40,8 @@ export async function buildRelease(
   const tag = await ensureTag(scope, { agentId, environment, replica }, nowMs);
   const source = await sourceOf(scope, agentId, versionId);
   if (source === undefined) throw new Problem("not_found", "no such agent or version");
-  const place = { environment, replica, tag, generation, deploymentId, versionId };
+  const objects = build.objects === 1 ? {} : { objects: build.objects };
+  const place = { environment, replica, tag, generation, deploymentId, versionId, ...objects };
   return assemble(scope, agentId, source, place, priceOf);
 }
 
@@ -59,6 +62,7 @@ export async function loadRelease(
       deploymentId: agentEnvironment.deploymentId,
       versionId: agentEnvironment.versionId,
       generation: agentEnvironment.generation,
+      homes: agentEnvironment.homes,
       tag: runtimeObject.tag,
     })
     .from(agentEnvironment)
@@ -79,19 +83,22 @@ export async function loadRelease(
       ),
     );
   if (pointer === undefined) return undefined;
-  const { deploymentId, versionId, ...rest } = pointer;
+  const { deploymentId, versionId, homes, ...rest } = pointer;
   if (deploymentId === null || versionId === null) return undefined;
   // The pointer was read first: what is read after it is never older than its generation.
   const source = await sourceOf(scope, agentId, versionId);
   if (source === undefined) return undefined;
-  const place = { environment, replica, deploymentId, versionId, ...rest };
+  const objects = homes === null ? {} : { objects: homes.tags.length };
+  const place = { environment, replica, deploymentId, versionId, ...rest, ...objects };
   return assemble(scope, agentId, source, place, priceOf);
 }
 
-type Source = Pick<Release, "agentSlug" | "version" | "specHash" | "spec">;
+type Source = Pick<Release, "agentSlug" | "version" | "specHash" | "spec"> & {
+  readonly projectId: string;
+};
 type Place = Pick<
   Release,
-  "environment" | "replica" | "tag" | "generation" | "deploymentId" | "versionId"
+  "environment" | "replica" | "tag" | "generation" | "deploymentId" | "versionId" | "objects"
 >;
 
 async function sourceOf(
@@ -102,6 +109,7 @@ async function sourceOf(
   const [row] = await scope.db
     .select({
       agentSlug: agent.slug,
+      projectId: agent.projectId,
       version: version.number,
       specHash: version.specHash,
       spec: version.spec,
@@ -109,8 +117,10 @@ async function sourceOf(
     .from(agent)
     .innerJoin(version, and(eq(version.tenantId, agent.tenantId), eq(version.agentId, agent.id)))
     .where(and(liveAgents(scope), eq(agent.id, agentId), eq(version.id, versionId)));
+  if (row === undefined) return undefined;
+  const projectId = row.projectId ?? defaultProjectId(scope.tenantId);
   // What was published under an earlier schema takes the defaults of today's.
-  return row && { ...row, spec: AgentSpec.parse(row.spec) };
+  return { ...row, projectId, spec: AgentSpec.parse(row.spec) };
 }
 
 /** A provider that is missing here was deleted: the call to it fails, the others go on. */
@@ -131,6 +141,7 @@ async function assemble(
     typeof secretName === "string" ? [secretName] : [],
   );
   const names = new Set([...secretNamesOf(source.spec), ...named]);
+  const rules = await rulesFor(scope, agentId, source.projectId);
   const secrets = await sealedSecrets(scope, [...names]);
   return {
     tenantId: scope.tenantId,
@@ -140,6 +151,7 @@ async function assemble(
     providers,
     prices: Object.fromEntries(prices),
     secrets,
+    ...(rules === undefined ? {} : { rules }),
     // Read last: a key that a value needs is there as long as the value is.
     dataKeys: await dataKeysFor(scope, [
       ...providers.map(({ sealedKey }) => sealedKey),

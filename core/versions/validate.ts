@@ -34,7 +34,16 @@ export function specFaults(spec: AgentSpec, ports: SpecPorts): readonly ProblemP
     ...(spec.retry.base_ms > spec.retry.cap_ms
       ? [{ pointer: "/retry/base_ms", detail: "is above cap_ms" }]
       : []),
+    ...replicaFaults(spec),
   ];
+}
+
+/** What an agent keeps or counts as one cannot be spread as it likes (DECISIONS 3). */
+function replicaFaults({ replicas = 1, limits }: AgentSpec): readonly ProblemPlace[] {
+  const perMinute = limits.requests_per_minute ?? 0;
+  if (perMinute === 0 || perMinute >= replicas) return [];
+  const detail = "each replica has its share of it, and there is less than one for each";
+  return [{ pointer: "/limits/requests_per_minute", detail }];
 }
 
 function llmFaults(spec: LlmSpec, ports: SpecPorts): readonly ProblemPlace[] {

@@ -27,6 +27,7 @@ import { AT_REST, Life } from "./life.ts";
 import type { Kernel } from "./kernel.ts";
 import { Meta } from "./meta.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
+import { knows } from "./open-session.ts";
 import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
 import { Runner } from "./runner.ts";
@@ -38,6 +39,7 @@ import { listSteps, stepOnWire } from "./steps.ts";
 import { eventStream } from "./stream.ts";
 import { migrate } from "./tables.ts";
 import { textOf, type Text } from "./text.ts";
+import type { Addressed } from "../../core/deployments/homes.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import { type InvocationStatus, terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
@@ -134,6 +136,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
     return { ok: true, invocationId: id, replayed, events: this.#events(id, call.owner, 0) };
+  }
+
+  async knows(owner: Owner, addressed: Addressed): Promise<boolean> {
+    return this.#ownership.holds(owner) && knows(this.#kernel.sql, addressed);
   }
 
   async get(owner: Owner, invocationId: string): Promise<Found | Refusal> {

@@ -1,6 +1,9 @@
 import { isId, newId } from "../../core/ids.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
+import type { Addressed } from "../../core/deployments/homes.ts";
+import { findByKey } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Sql } from "./sql.ts";
 
 /** A session about to take a turn; nothing is written until `take`. */
 export type OpenSession = {
@@ -63,6 +66,16 @@ export function insertSession(
   nowMs: number,
 ): void {
   kernel.sql.run("INSERT INTO session VALUES (?, ?, ?, ?)", id, principal, clientKey, nowMs);
+}
+
+/** Has this object the session of that name, or else the request of that key? */
+export function knows(sql: Sql, { principal, sessionId, idempotencyKey }: Addressed): boolean {
+  if (sessionId !== undefined) {
+    const named = "SELECT 1 FROM session WHERE principal = ? AND client_key = ?";
+    return sql.one(named, principal, sessionId) !== undefined;
+  }
+  if (idempotencyKey === undefined) return false;
+  return findByKey(sql, principal, idempotencyKey) !== undefined;
 }
 
 /** One without a name or a socket has no row: it is its turns, and its first speaker's. */

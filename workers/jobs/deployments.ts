@@ -148,7 +148,7 @@ async function prepareReplicas(
   const { agent_id: agentId, environment } = build.deployment;
   const { location } = await getOwnTenant(scope);
   let release: Release | undefined;
-  for (let replica = 0; replica < build.replicas; replica += 1) {
+  for (let replica = 0; replica < build.objects; replica += 1) {
     const owner = { tenantId: scope.tenantId, agentId, environment, replica };
     release = await buildRelease(scope, build, replica, priceOf, job.now());
     job.passed?.("built");

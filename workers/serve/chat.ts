@@ -16,6 +16,7 @@ import { principalOf } from "../edge/principal.ts";
 import { answers, newRoutes, open, takes } from "../edge/routes.ts";
 import { demandActive } from "../edge/suspension.ts";
 import { ByAgent } from "./invoke.ts";
+import { ownerOf } from "./homes.ts";
 import { liveAgent } from "./live-agents.ts";
 
 const Socket = z.strictObject({
@@ -53,8 +54,9 @@ export const chat = newRoutes().get(
     const wanted = { agent: c.req.valid("param").agent, environment };
     const agent = await liveAgent({ arrival, principal, ...wanted });
     const { tenantId } = c.get("scope");
+    const speaking = { principal: speakerId(principal), sessionId: session };
     return openSocket(c.env, {
-      owner: { tenantId, agentId: agent.agentId, environment, replica: 0 },
+      owner: await ownerOf(c.env, tenantId, agent, speaking),
       generation: agent.generation,
       principal: speakerId(principal),
       keyId: principal.kind === "key" ? principal.id : null,

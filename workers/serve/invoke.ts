@@ -4,12 +4,13 @@ import type { LiveAgent } from "../../core/deployments/contract.ts";
 import { Invocation, InvokeBody, terminal } from "../../core/invocations/contract.ts";
 import { type Principal, speakerId } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
-import type { Answered, Call } from "../../durable-objects/agent-runtime/contract.ts";
+import type { Answered, Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import { runtimeOf } from "../api/runtime.ts";
 import type { Arrival } from "../edge/arrival.ts";
 import { fingerprintOf, idempotencyKeyOf } from "../edge/idempotency.ts";
 import { traceparentOf } from "../edge/request-id.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+import { ownerOf } from "./homes.ts";
 import { liveAgent } from "./live-agents.ts";
 import { preferenceOf } from "./prefer.ts";
 
@@ -50,7 +51,9 @@ export const invoke = newRoutes().post(
     const found = liveAgent({ arrival, principal, ...wanted });
     const agent = found instanceof Promise ? await found : found;
     const wish = preferenceOf(c.req.header("prefer"), c.req.header("accept"));
-    const call = callOf({ arrival, principal, agent, body, deltas: wish.kind !== "wait" });
+    const owner = homeOf(c.env, { arrival, principal, agent, body });
+    const asked = { arrival, principal, agent, body, deltas: wish.kind !== "wait" };
+    const call = callOf(asked, owner instanceof Promise ? await owner : owner);
     const runtime = runtimeOf(c.env, call.owner);
     if (wish.kind === "stream") return streamed(Problem.unwrap(await runtime.stream(call)));
     return answered(Problem.unwrap(await runtime.invoke(call, wish.waitMs)));
@@ -66,17 +69,23 @@ type Asked = {
   readonly deltas: boolean;
 };
 
-function callOf({ arrival, principal, agent, body, deltas }: Asked): Call {
+function homeOf(
+  env: Env,
+  { arrival, principal, agent, body }: Omit<Asked, "deltas">,
+): Owner | Promise<Owner> {
+  return ownerOf(env, principal.tenantId ?? "", agent, {
+    principal: speakerId(principal),
+    sessionId: body.session_id,
+    idempotencyKey: idempotencyKeyOf(arrival.request.headers),
+  });
+}
+
+function callOf({ arrival, principal, agent, body, deltas }: Asked, owner: Owner): Call {
   const { request, requestId } = arrival;
   const key = idempotencyKeyOf(request.headers);
   const traceparent = traceparentOf(request.headers);
   return {
-    owner: {
-      tenantId: principal.tenantId ?? "",
-      agentId: agent.agentId,
-      environment: agent.environment,
-      replica: 0,
-    },
+    owner,
     generation: agent.generation,
     principal: speakerId(principal),
     fingerprint: key === undefined ? "" : fingerprintOf("POST", `invoke ${agent.agentId}`, body),
