@@ -2,7 +2,7 @@
  * Ids: `prefix_` and 26 lower-case base-32 characters, ordered by time of making.
  *
  * 10 characters of epoch milliseconds, 16 of randomness (80 bits). An id whose owner is a
- * Durable Object (`inv_`, `ses_`, `apr_`) spends the first 6 of the 16 on the object's tag, so that the
+ * Durable Object (`inv_`, `ses_`, `apr_`, `mry_`, `doc_`) spends the first 6 of the 16 on the object's tag, so that the
  * object is found from the id alone (inside the tenant's own table, DECISIONS 2); 50 random bits
  * stay. Crockford's alphabet: no i, l, o, u.
  */
@@ -46,7 +46,12 @@ export const PREFIXES = {
   dataKey: "dky",
   transfer: "xfr",
   erasure: "ers",
+  limit: "lim",
+  budget: "bud",
+  stop: "stp",
   approval: "apr",
+  memory: "mry",
+  document: "doc",
 } as const;
 
 export type IdNoun = keyof typeof PREFIXES;
@@ -85,8 +90,11 @@ export function newTag(fill: FillRandom = random): string {
   return randomPart(TAG_LENGTH, fill);
 }
 
-/** The tag inside an `inv_`, `ses_` or `apr_` id, or `undefined` when it is no id of that noun. */
-export function tagOf(noun: "invocation" | "session" | "approval", id: string): string | undefined {
+/** The tag inside an id that an object made, or `undefined` when it is no id of that noun. */
+export function tagOf(
+  noun: "invocation" | "session" | "approval" | "memory" | "document",
+  id: string,
+): string | undefined {
   if (!isId(noun, id)) return undefined;
   const start = PREFIXES[noun].length + 1 + TIME_LENGTH;
   return id.slice(start, start + TAG_LENGTH);

@@ -21,6 +21,7 @@ export const PROBLEMS = {
   registration_closed: { status: 403, title: "One becomes a user here by invitation" },
   email_unverified: { status: 403, title: "The e-mail address is not verified" },
   link_invalid: { status: 403, title: "The link is not valid, was used, or has expired" },
+  stopped: { status: 403, title: "Stopped by a kill switch" },
   address_refused: { status: 403, title: "Requests from this address are refused" },
   origin_refused: { status: 403, title: "Requests from this origin are refused" },
   not_found: { status: 404, title: "No such resource" },

@@ -28,6 +28,9 @@ import { tenant } from "../core/tenants/table.ts";
 import { ticket } from "../core/tickets/table.ts";
 import { transfer } from "../core/transfer/table.ts";
 import { usageRecord } from "../core/usage/table.ts";
+import { rateLimit } from "../core/limits/table.ts";
+import { budget } from "../core/budgets/table.ts";
+import { stop } from "../core/stops/table.ts";
 import { user } from "../core/users/table.ts";
 import { version } from "../core/versions/table.ts";
 import { outbox } from "../core/db/outbox.ts";
@@ -77,4 +80,7 @@ export const TABLES: readonly SQLiteTable[] = [
   refreshToken,
   branding,
   hostname,
+  rateLimit,
+  budget,
+  stop,
 ];

@@ -14,6 +14,9 @@ const SEES = [
   "deployments:read",
   "providers:read",
   "usage:read",
+  "limits:read",
+  "budgets:read",
+  "stops:read",
   "external-agents:read",
 ];
 const RUNS = ["invocations:read", "invocations:write", "sessions:read"];
@@ -41,6 +44,9 @@ const DEFINITIONS: Readonly<Record<BuiltInRole, Definition>> = {
       "secrets:*",
       "keys:*",
       "hostnames:*",
+      "limits:*",
+      "budgets:*",
+      "stops:*",
       "audit:read",
       "external-agents:invoke",
     ],

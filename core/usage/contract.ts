@@ -24,6 +24,9 @@ export type LedgerEntry = {
   >;
   readonly agentId: string;
   readonly principal: string;
+  readonly projectId?: string;
+  /** Whom it was made for. */
+  readonly userId?: string;
   readonly usage: readonly UsageEntry[];
 };
 
@@ -32,6 +35,10 @@ export const UsageRecordWire = z.object({
   step: z.string(),
   agent_id: z.string(),
   environment: z.string(),
+  project_id: z.string().nullable(),
+  /** Under which credential, and for whom. */
+  principal: z.string(),
+  user_id: z.string().nullable(),
   model: z.string(),
   input_tokens: z.number().int(),
   output_tokens: z.number().int(),
@@ -57,12 +64,12 @@ export const UsageTotalsQuery = z.strictObject({
   agent: Filter.agent,
   since: Filter.since,
   until: Filter.until,
-  by: z.enum(["day", "agent", "model"]).default("day"),
+  by: z.enum(["day", "agent", "model", "key", "project", "user"]).default("day"),
 });
 export type UsageTotalsQuery = z.infer<typeof UsageTotalsQuery>;
 
 export const UsageTotal = z.object({
-  /** The day, the agent's id, or the model. */
+  /** The day, the model, or the id of what it is by; empty where that was not kept. */
   key: z.string(),
   invocations: z.number().int(),
   model_calls: z.number().int(),

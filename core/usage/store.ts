@@ -7,6 +7,7 @@ import {
   eq,
   gte,
   inArray,
+  like,
   lt,
   lte,
   or,
@@ -58,7 +59,8 @@ export async function listUsage(
 }
 
 /**
- * Sums over all matching calls by day, agent or model; at most 400 rows, by key.
+ * Sums over all matching calls by what is asked for; at most 400 rows, by key. By key they are of
+ * API keys alone.
  *
  * An invocation whose calls fall on two days counts on both.
  */
@@ -66,25 +68,32 @@ export async function usageTotals(
   scope: TenantScope,
   query: UsageTotalsQuery,
 ): Promise<readonly UsageTotal[]> {
-  const by = { day: usageRecord.day, agent: usageRecord.agentId, model: usageRecord.model }[
-    query.by
-  ];
+  const by = {
+    day: usageRecord.day,
+    agent: usageRecord.agentId,
+    model: usageRecord.model,
+    key: usageRecord.principal,
+    project: usageRecord.projectId,
+    user: usageRecord.userId,
+  }[query.by];
   const rows = await scope.db
     .select({
       key: by,
       invocations: countDistinct(usageRecord.invocationId),
-      modelCalls: sql`count(*)`.mapWith(Number),
+      modelCalls: sql`sum(case when ${usageRecord.step} like 'model.%' then 1 else 0 end)`.mapWith(
+        Number,
+      ),
       inputTokens: sql`sum(${usageRecord.inputTokens})`.mapWith(Number),
       outputTokens: sql`sum(${usageRecord.outputTokens})`.mapWith(Number),
       costMicros: sql`sum(${usageRecord.costMicros})`.mapWith(Number),
     })
     .from(usageRecord)
-    .where(and(...filters(scope, query)))
+    .where(and(...filters(scope, query), query.by === "key" ? like(by, "key_%") : undefined))
     .groupBy(by)
     .orderBy(asc(by))
     .limit(400);
   return rows.map((row) => ({
-    key: row.key,
+    key: row.key ?? "",
     invocations: row.invocations,
     model_calls: row.modelCalls,
     input_tokens: row.inputTokens,
@@ -144,6 +153,8 @@ function toRow(
     costMicros: call.costMicros,
     atMs: call.atMs,
     day: rfc3339(call.atMs).slice(0, 10),
+    projectId: entry.projectId ?? null,
+    userId: entry.userId ?? null,
   };
 }
 
@@ -153,6 +164,9 @@ function toWire(row: typeof usageRecord.$inferSelect): UsageRecordWire {
     step: row.step,
     agent_id: row.agentId,
     environment: row.environment,
+    project_id: row.projectId,
+    principal: row.principal,
+    user_id: row.userId,
     model: row.model,
     input_tokens: row.inputTokens,
     output_tokens: row.outputTokens,

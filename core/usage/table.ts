@@ -21,6 +21,9 @@ export const usageRecord = sqliteTable(
     atMs: integer("at_ms").notNull(),
     /** UTC day, `2026-11-20`: totals group by it, and no clock function stands in SQL. */
     day: text("day").notNull(),
+    /** The agent's project then, and whom the invocation was made for; null in older rows. */
+    projectId: text("project_id"),
+    userId: text("user_id"),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),
