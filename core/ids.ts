@@ -50,6 +50,7 @@ export const PREFIXES = {
   budget: "bud",
   stop: "stp",
   approval: "apr",
+  callback: "cbk",
   memory: "mry",
   document: "doc",
 } as const;
@@ -92,7 +93,7 @@ export function newTag(fill: FillRandom = random): string {
 
 /** The tag inside an id that an object made, or `undefined` when it is no id of that noun. */
 export function tagOf(
-  noun: "invocation" | "session" | "approval" | "memory" | "document",
+  noun: "invocation" | "session" | "approval" | "callback" | "memory" | "document",
   id: string,
 ): string | undefined {
   if (!isId(noun, id)) return undefined;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MemorySpec } from "../memories/contract.ts";
+import { BreakerPolicy, RetryPolicy } from "../runs/contract.ts";
 import { ToolSpec } from "../tools/contract.ts";
 import { headerSecrets, UpstreamSpec, upstreamSecrets } from "../upstreams/contract.ts";
 
@@ -25,15 +26,6 @@ export const KnowledgeItem = z.strictObject({
   text: z.string().min(1).max(100_000),
 });
 export type KnowledgeItem = z.infer<typeof KnowledgeItem>;
-
-/** How a failed run is tried again: full jitter over `base_ms` grown by the policy, never above `cap_ms`. */
-export const RetryPolicy = z.strictObject({
-  policy: z.enum(["exponential", "linear", "fixed"]).default("exponential"),
-  attempts: z.number().int().min(1).max(20).default(3),
-  base_ms: z.number().int().min(1).max(3_600_000).default(500),
-  cap_ms: z.number().int().min(1).max(86_400_000).default(60_000),
-});
-export type RetryPolicy = z.infer<typeof RetryPolicy>;
 
 /** What one agent admits, exact in its own object (DECISIONS 21). Absent means unlimited. */
 export const AgentLimits = z.strictObject({
@@ -83,6 +75,8 @@ export const MAX_REPLICAS = 32;
 const common = {
   limits: AgentLimits.prefault({}),
   retry: RetryPolicy.prefault({}),
+  /** When calls to a provider or an upstream that fails stop for a while; absent: its defaults. */
+  breaker: BreakerPolicy.optional(),
   session: SessionRules.optional(),
   /** Objects that share its sessions (DECISIONS 3); one unless said. */
   replicas: z.number().int().min(1).max(MAX_REPLICAS).optional(),
@@ -132,7 +126,8 @@ export function secretNamesOf(spec: AgentSpec): readonly string[] {
   return [...new Set(secretPlaces(spec).map(([, name]) => name))];
 }
 
-/** The models a spec names, in the order they are asked; none for an endpoint. */
+/** The models a spec names, in the order they are asked, and what embeds; none for an endpoint. */
 export function modelsOf(spec: AgentSpec): readonly string[] {
-  return spec.kind === "llm" ? [spec.model, ...spec.fallback] : [];
+  if (spec.kind === "http") return [];
+  return [spec.model, ...spec.fallback, ...(spec.memory ? [spec.memory.embeddings] : [])];
 }

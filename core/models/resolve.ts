@@ -56,6 +56,14 @@ export function missingModel(
     : `there is no provider called ${slug}`;
 }
 
+/** The same of a reference to embeddings; the built-in ones are `local/hash`. */
+export function missingEmbedder(
+  ref: string,
+  providers: readonly { readonly slug: string }[],
+): string | undefined {
+  return ref === `${LOCAL}/hash` ? undefined : missingModel(ref, providers);
+}
+
 function providerOf(ref: string): string {
   const slash = ref.indexOf("/");
   return slash === -1 ? ref : ref.slice(0, slash);

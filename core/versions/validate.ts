@@ -5,6 +5,7 @@
  * about what the tenant has.
  */
 import { type AgentSpec, type LlmSpec, secretNamesOf, secretPlaces } from "../agents/spec.ts";
+import { MEMORY_TOOLS, type MemorySpec } from "../memories/contract.ts";
 import { Problem, type ProblemPlace } from "../problem.ts";
 import type { ToolSpec } from "../tools/contract.ts";
 import type { UpstreamSpec } from "../upstreams/contract.ts";
@@ -35,6 +36,7 @@ export function specFaults(spec: AgentSpec, ports: SpecPorts): readonly ProblemP
       ? [{ pointer: "/retry/base_ms", detail: "is above cap_ms" }]
       : []),
     ...replicaFaults(spec),
+    ...(spec.kind === "llm" && spec.memory ? memoryFaults(spec, spec.memory, ports.providers) : []),
   ];
 }
 
@@ -44,6 +46,24 @@ function replicaFaults({ replicas = 1, limits }: AgentSpec): readonly ProblemPla
   if (perMinute === 0 || perMinute >= replicas) return [];
   const detail = "each replica has its share of it, and there is less than one for each";
   return [{ pointer: "/limits/requests_per_minute", detail }];
+}
+
+function memoryFaults(
+  spec: LlmSpec,
+  { embeddings, tools }: MemorySpec,
+  providers: readonly string[],
+): readonly ProblemPlace[] {
+  const known = embeddings === "local/hash";
+  const detail = "each replica would know a part of it";
+  return [
+    ...(known ? [] : modelFault("/memory/embeddings", embeddings, providers)),
+    ...((spec.replicas ?? 1) > 1 ? [{ pointer: "/memory", detail }] : []),
+    ...spec.tools.flatMap(({ name }, i) =>
+      tools && MEMORY_TOOLS.some((own) => own === name)
+        ? [{ pointer: `/tools/${i}/name`, detail: "is a tool of the memory" }]
+        : [],
+    ),
+  ];
 }
 
 function llmFaults(spec: LlmSpec, ports: SpecPorts): readonly ProblemPlace[] {

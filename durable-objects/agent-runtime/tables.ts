@@ -1,3 +1,4 @@
+import { MEMORY_TABLES } from "./memory/tables.ts";
 import type { Meta } from "./meta.ts";
 import type { Sql } from "./sql.ts";
 
@@ -132,6 +133,17 @@ export const SCHEMA = `
   CREATE UNIQUE INDEX approval_step ON approval (invocation_id, step_key, kind, occurrence);
   CREATE INDEX approval_owed ON approval (owed) WHERE owed IS NOT NULL;
 
+  CREATE TABLE callback (
+    id            TEXT PRIMARY KEY,
+    invocation_id TEXT NOT NULL,
+    step_key      TEXT NOT NULL,
+    created_ms    INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    done_ms       INTEGER,
+    answer        TEXT
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX callback_step ON callback (invocation_id, step_key);
+
   CREATE TABLE amendment (
     invocation_id TEXT PRIMARY KEY,
     input         TEXT NOT NULL,
@@ -159,7 +171,7 @@ export const SCHEMA = `
     status        TEXT NOT NULL,
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
-`;
+${MEMORY_TABLES}`;
 
 /**
  * What brings an older object to `SCHEMA`, from version 1 on, forward only; a test says that both
@@ -218,6 +230,17 @@ export const UPGRADES: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX approval_step ON approval (invocation_id, step_key, kind, occurrence);
   CREATE INDEX approval_owed ON approval (owed) WHERE owed IS NOT NULL;
+
+  CREATE TABLE callback (
+    id            TEXT PRIMARY KEY,
+    invocation_id TEXT NOT NULL,
+    step_key      TEXT NOT NULL,
+    created_ms    INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    done_ms       INTEGER,
+    answer        TEXT
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX callback_step ON callback (invocation_id, step_key);
   ALTER TABLE invocation ADD COLUMN branch TEXT;
   CREATE TABLE amendment (
     invocation_id TEXT PRIMARY KEY,
@@ -247,7 +270,7 @@ export const UPGRADES: readonly string[] = [
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
   ALTER TABLE step ADD COLUMN tries INTEGER;
-  `,
+${MEMORY_TABLES}  `,
 ];
 
 /** Bring the schema up to date; synchronous, so nothing is delivered before it is done. */
