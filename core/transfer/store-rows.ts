@@ -10,9 +10,11 @@ import { insertWhere } from "../db/statements.ts";
 import { keyOf, tenantColumn } from "../erasure/store-sweep.ts";
 import { erasure } from "../erasure/table.ts";
 import { slugUnburied } from "../erasure/store.ts";
+import { parseJsonText } from "../json/text.ts";
 import { Problem } from "../problem.ts";
 import { tenant } from "../tenants/table.ts";
 import type { Row, Value } from "./contract.ts";
+import { SHAPES } from "./shapes.ts";
 import type { TransferRow } from "./store.ts";
 import { transfer } from "./table.ts";
 
@@ -67,22 +69,33 @@ export function checkedRow(table: SQLiteTable, row: Row): Row {
       if (column.notNull) throw unfit(table, `needs ${column.name}`);
       continue;
     }
-    const whole = typeof value === "number" && Number.isSafeInteger(value);
-    const fits = column.getSQLType() === "integer" ? whole : typeof value === "string";
-    if (!fits || !isReadable(column, value)) {
-      throw unfit(table, `has ${column.name} of another type`);
-    }
+    if (!fits(table, column, value)) throw unfit(table, `has ${column.name} of another type`);
   }
   return row;
 }
 
-/** Text that is to be JSON and is none would be a defect for whoever reads the row. */
-function isReadable(column: SQLiteColumn, value: Value): boolean {
+/** The last moment there is. @source ECMA-262 §21.4.1.1 */
+const LAST_MS = 8.64e15;
+
+function fits(table: SQLiteTable, column: SQLiteColumn, value: Value): boolean {
+  if (column.getSQLType() === "integer") {
+    if (typeof value !== "number" || !Number.isSafeInteger(value)) return false;
+    if (column.dataType === "boolean") return value === 0 || value === 1;
+    return !column.name.endsWith("_ms") || (value >= 0 && value <= LAST_MS);
+  }
+  if (typeof value !== "string") return false;
+  const shape = SHAPES[`${getTableName(table)}.${column.name}`];
+  if (column.dataType !== "json") return shape === undefined || shape.safeParse(value).success;
+  const said = jsonOf(value);
+  return said !== undefined && (shape?.safeParse(said.value).success ?? false);
+}
+
+/** By the rules of every body: nothing too deep, and no key that would be a prototype. */
+function jsonOf(text: string): { readonly value: unknown } | undefined {
   try {
-    column.mapFromDriverValue(value);
-    return true;
+    return { value: parseJsonText(text, "column") };
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -207,6 +207,44 @@ describe("a file that is refused", { timeout: 60_000 }, () => {
     expect(await exportOf(acme)).toBe(out);
   });
 
+  it("F15, G14: because a column holds JSON of another shape, or a moment there is not", async () => {
+    await elsewhere();
+    const lines = linesOf(out);
+    const at = (table: string) => lines.findIndex(({ t }) => t === table);
+    const cases: readonly (readonly [string, string, unknown])[] = [
+      ["tenant", "flags", '{"no_such_flag":true}'],
+      ["tenant", "flags", '{"__proto__":{"chat":true}}'],
+      ["tenant", "flags", "[]"],
+      ["tenant", "created_at_ms", 9e15],
+      ["tenant", "location", "the moon"],
+      ["key", "scopes", '{"0":"agents:read"}'],
+      ["key", "scopes", '["tenants:provision"]'],
+      ["key", "scopes", '"agents:read"'],
+      ["key", "rate_limits", '[{"limit":"many","periodMs":1}]'],
+      ["key", "metadata", '{"a":{"__proto__":1}}'],
+      ["key", "metadata", '{"\\u005f_proto__":"x"}'],
+      ["version", "spec", '{"kind":"llm","model":7}'],
+      ["version", "spec", `${"[".repeat(200)}${"]".repeat(200)}`],
+      ["draft", "spec", "null"],
+      ["deployment", "status", "flying"],
+      ["agent", "tags", '[["x"]]'],
+    ];
+    for (const [table, column, value] of cases) {
+      const n = at(table);
+      const line = lines[n] ?? {};
+      const r = { ...Object(line["r"]), [column]: value };
+      const text = lines.with(n, { ...line, r }).map((it) => JSON.stringify(it));
+      const answer = await importFile(`${text.join("\n")}\n`);
+      const body = await answer.json<{ errors?: { pointer: string }[] }>();
+      const told = [table, column, answer.status, body.errors?.[0]?.pointer];
+      expect(told).toEqual([table, column, 422, `line ${n + 1}`]);
+      expect(await rowsOf(acme.id)).toBe(0);
+    }
+    const sly = out.replace('"r":{', '"r":{"__proto__":1,');
+    expect((await importFile(sly)).status).toBe(422);
+    await arrived(out);
+  });
+
   it("F15, G14: for its form: no NDJSON, no UTF-8, cut within a line, too large", async () => {
     await elsewhere();
     const headers = { "content-type": "application/json" };

@@ -6,6 +6,7 @@ import { type TenantScope, tenantScope } from "../../core/db/scope.ts";
 import { runAll } from "../../core/db/statements.ts";
 import { countRows } from "../../core/erasure/store-sweep.ts";
 import { canonical } from "../../core/json/canonical.ts";
+import { parseJsonText } from "../../core/json/text.ts";
 import { Problem } from "../../core/problem.ts";
 import type { Sealer } from "../../core/seal/contract.ts";
 import { createSealer, createTenantSealer, forgeDataKey } from "../../core/seal/seal.ts";
@@ -268,7 +269,7 @@ function sizeOf(row: Row): number {
 /** @throws Problem `invalid`, by the line */
 export function parsed({ text, number }: Numbered): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text, "line");
   } catch {
     throw invalid(number, "is not JSON");
   }
