@@ -55,6 +55,8 @@ export type OutputMessage = z.infer<typeof OutputMessage>;
 export const Output = z.object({
   text: z.string(),
   messages: z.array(OutputMessage),
+  /** It was broken off by a later input of its session: this is as far as it came. */
+  interrupted: z.literal(true).optional(),
   /** What the answer was made by and rests on. */
   data: z
     .object({

@@ -8,6 +8,7 @@ import type { Call } from "./contract.ts";
 import { packEvents, type Fact } from "./events.ts";
 import { findByKey, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
+import { type Prefix, writePrefix } from "./prefix.ts";
 import { hashOf, requestFor, worstCaseMicros, type Place } from "./prompt.ts";
 import { openSession } from "./open-session.ts";
 import type { Installed, LlmInstalled } from "./releases.ts";
@@ -36,8 +37,16 @@ export type Admission =
  * and, when nothing is before it, the claim and the first step as `sent` (DECISIONS 5).
  *
  * A refusal is returned before anything is written: it burns neither key nor rate.
+ *
+ * @param prefix  What it takes over from the journal it goes on from; it is then begun by being due.
  */
-export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: number): Admission {
+export function admit(
+  kernel: Kernel,
+  call: Call,
+  installed: Installed,
+  nowMs: number,
+  prefix?: Prefix,
+): Admission {
   const known = replay(kernel, call);
   if (known) return known;
   const full = crowded(kernel, installed);
@@ -51,19 +60,23 @@ export function admit(kernel: Kernel, call: Call, installed: Installed, nowMs: n
     sessionId: session.id,
     turn: session.turn,
     input: inputMessages(call.input),
+    ...(prefix && { branch: prefix.branch }),
   };
   const asks = installed.kind === "llm" ? firstRequest(kernel, { ...place, installed }) : undefined;
   const bound = boundOf(call.maxCostMicros, installed);
   if (bound !== undefined && asks !== undefined && worstOf(asks) > bound) return overBudget(bound);
-  const starts = session.free && kernel.running.size < MAX_RUNNING;
-  const dueMs = session.free ? nowMs : null;
+  const held = prefix ? nowMs : call.heldUntilMs;
+  const starts = session.free && held === undefined && kernel.running.size < MAX_RUNNING;
+  const dueMs = session.free ? (held ?? nowMs) : null;
   const first = starts ? asks && firstStep(kernel, asks, nowMs) : undefined;
   const begin: Beginning = { dueMs, starts, step: first?.step, tatUs: rate.tatUs };
   const write = (): InvocationRow => {
     session.take?.();
-    return insertInvocation(kernel, call, { ...place, installed }, begin, nowMs);
+    const made = insertInvocation(kernel, call, { ...place, installed }, begin, nowMs);
+    if (prefix) writePrefix(kernel.sql, made.id, prefix);
+    return made;
   };
-  const alone = session.take === undefined && fitsRow(call.input);
+  const alone = session.take === undefined && !prefix && fitsRow(call.input);
   const row = alone ? write() : kernel.sql.transaction(write);
   if (rate.tatUs !== null) kernel.rate.tatUs = rate.tatUs;
   const run = { attempt: 1, failures: 0, deltas: call.deltas, maxCostMicros: bound };

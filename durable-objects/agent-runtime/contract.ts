@@ -2,6 +2,7 @@ import type { Invocation, InvocationStatus } from "../../core/invocations/contra
 import type { Addressed } from "../../core/deployments/homes.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Refusal } from "../../core/problem.ts";
+import type { WaitsRpc } from "./contract-waits.ts";
 import type { Text } from "./text.ts";
 
 /** Whose object this is; every call carries it and the object refuses any other (G7). */
@@ -33,6 +34,8 @@ export type Call = {
   readonly deltas: boolean;
   /** The terminal invocation this one repeats. */
   readonly redrivenFrom?: string;
+  /** It is not begun before this: others may join it (merge.ts). */
+  readonly heldUntilMs?: number;
 };
 
 /** An invocation for a caller that passes it on. */
@@ -80,7 +83,12 @@ export type UsageRecord = {
 };
 
 /** `page`: a list of `LedgerEntry` as JSON. */
-export type LedgerPage = { readonly ok: true; readonly page: string };
+export type LedgerPage = {
+  readonly ok: true;
+  readonly page: string;
+  /** There are approvals to be listed as well (`approvalsOwed`). */
+  readonly approvals?: true;
+};
 
 /** A row of one of the object's own tables, as SQLite holds it. */
 export type ObjectRow = {
@@ -100,7 +108,7 @@ export type ObjectPage = {
 };
 
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
-export type AgentRuntimeRpc = {
+export type AgentRuntimeRpc = WaitsRpc & {
   /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
   invoke(call: Call, waitMs: number): Promise<Answered | Refusal>;
   /** The same, answering with the event stream as SSE bytes from the first event on. */

@@ -27,6 +27,8 @@ export type Kernel = {
   readonly open: { count: number };
   /** By the agent's rate limit, when the next request is due; undefined until a row was asked. */
   readonly rate: { tatUs: number | undefined };
+  /** Did a request ever join another one's invocation? Undefined until the table was asked. */
+  readonly joins: { known: boolean | undefined };
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
   /** SHA-256, base64url. Synchronous: it is used inside transactions (DECISIONS 29). */

@@ -75,7 +75,11 @@ export function knows(sql: Sql, { principal, sessionId, idempotencyKey }: Addres
     return sql.one(named, principal, sessionId) !== undefined;
   }
   if (idempotencyKey === undefined) return false;
-  return findByKey(sql, principal, idempotencyKey) !== undefined;
+  const joined = "SELECT 1 FROM joined WHERE principal = ? AND idem = ?";
+  return (
+    findByKey(sql, principal, idempotencyKey) !== undefined ||
+    sql.one(joined, principal, idempotencyKey) !== undefined
+  );
 }
 
 /** One without a name or a socket has no row: it is its turns, and its first speaker's. */

@@ -6,6 +6,7 @@ import { DELTA_RETENTION_MS, dropDeltas } from "./events.ts";
 import type { InvocationRow } from "./invocations.ts";
 import { current, type Claim, type Kernel } from "./kernel.ts";
 import { carry } from "./run.ts";
+import type { Displaced } from "./session-policy.ts";
 
 /** How long finished work gathers before the control plane is told of it. */
 const LEDGER_DELAY_MS = 500;
@@ -93,12 +94,21 @@ export class Runner {
     if (row) {
       open.count -= 1;
       feed.ended(id, row);
-      if (row.status !== "waiting") this.#ledgerSoon();
+      if (row.status !== "waiting" || hasOutbox(this.#kernel)) this.#ledgerSoon();
     } else {
       feed.changed(id);
     }
     if (open.count > running.size) this.#dispatch();
+    if (row?.status === "waiting") this.#set(0); // it may be due before the next beat
     this.arm();
+  }
+
+  /** A run was cancelled: what it has under way is stopped. */
+  cancelled({ row, waited }: Displaced): void {
+    const { running, open } = this.#kernel;
+    running.get(row.id)?.stop?.abort(new Error("cancelled"));
+    if (waited) open.count += 1; // what waits is not counted
+    this.finished(row.id, row);
   }
 
   async alarm(scheduledMs: number): Promise<void> {

@@ -11,7 +11,7 @@ type TurnRow = { readonly input: string; readonly output: string; readonly token
 /**
  * What the model sees of a session before `turn`: whole turns, newest first until a bound of the
  * window is reached, returned oldest first. Turns without an answer (failed, cancelled) are left
- * out, so no user message stands unanswered.
+ * out, so no user message stands unanswered; one that was interrupted has what it had said.
  */
 export function historyBefore(
   sql: Sql,
@@ -22,7 +22,9 @@ export function historyBefore(
   if (turn === 0 || window.max_turns === 0) return [];
   const rows = sql.all<TurnRow>(
     `SELECT input, output, tokens FROM invocation
-     WHERE session_id = ? AND turn < ? AND turn >= ? AND status = 'succeeded' ORDER BY turn DESC`,
+     WHERE session_id = ? AND turn < ? AND turn >= ?
+       AND (status = 'succeeded' OR status = 'cancelled' AND output IS NOT NULL)
+     ORDER BY turn DESC`,
     sessionId,
     turn,
     turn - window.max_turns,
@@ -35,8 +37,8 @@ export function historyBefore(
     kept.push(row);
   }
   return kept.toReversed().flatMap((row) => {
-    const { messages } = JSON.parse(unpack(sql, row.output)) as Output;
-    return inputMessages(unpack(sql, row.input)).concat(messages.map(messageOf));
+    const output = JSON.parse(unpack(sql, row.output)) as Output;
+    return inputMessages(unpack(sql, row.input)).concat(saidIn(output));
   });
 }
 
@@ -49,6 +51,14 @@ export function inputMessages(input: string): ModelMessage[] {
 /** What a turn of these messages takes of a later turn's window. */
 export function tokensOf(messages: readonly ModelMessage[]): number {
   return messages.reduce((sum, { content }) => sum + estimateTokens(content), 0);
+}
+
+/** The mark tells the model that it was broken off there, and did not choose to end so. */
+function saidIn({ messages, interrupted }: Output): ModelMessage[] {
+  const said = messages.map(messageOf);
+  return interrupted
+    ? said.map((message) => ({ ...message, content: `${message.content} [interrupted]`.trim() }))
+    : said;
 }
 
 function messageOf(message: Output["messages"][number]): ModelMessage {

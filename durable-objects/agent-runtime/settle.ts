@@ -2,11 +2,14 @@ import { rfc3339 } from "../../core/clock.ts";
 import type { InvocationStatus, Output } from "../../core/invocations/contract.ts";
 import type { ModelMessage } from "../../core/models/contract.ts";
 import type { ProblemData } from "../../core/problem.ts";
+import { withdrawApprovals } from "./approvals.ts";
 import { pack } from "./content.ts";
 import type { Suspended } from "./failure.ts";
 import { appendEvents, nextSeq, packEvents, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
+import type { Cut } from "./interrupted.ts";
 import type { Claim, Kernel } from "./kernel.ts";
+import { closesMs } from "./merge.ts";
 import { tokensOf } from "./sessions.ts";
 import type { ModelStep } from "./model-step.ts";
 import {
@@ -62,19 +65,36 @@ export function giveUp(
   nowMs: number,
 ): InvocationRow | undefined {
   const error = JSON.stringify({ code: problem.code, detail: problem.detail });
-  if (open(kernel, claim)) closeSent(kernel.sql, claim.id, nowMs);
+  if (open(kernel, claim)) {
+    closeSent(kernel.sql, claim.id, nowMs);
+    withdrawApprovals(kernel, claim.id);
+  }
   const name = status === "failed" ? "invocation.failed" : "invocation.dead";
   return end(kernel, claim, status, { error, facts: [...facts, [name, {}]] });
 }
 
-/** Cancel whatever is not terminal; what was under way is fenced out by the status. */
-export function cancelRow(kernel: Kernel, row: InvocationRow, nowMs: number): InvocationRow {
+/**
+ * Cancel whatever is not terminal; what was under way is fenced out by the status.
+ *
+ * @param cut  Present when another input of the session took its place.
+ */
+export function cancelRow(
+  kernel: Kernel,
+  row: InvocationRow,
+  nowMs: number,
+  cut?: Cut,
+): InvocationRow {
   const lost = kernel.running.get(row.id)?.lost;
   if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost());
   const seq = nextSeq(kernel.sql, row.id);
   const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id, seq };
   closeSent(kernel.sql, row.id, nowMs);
-  return end(kernel, claim, "cancelled", { facts: [["invocation.cancelled", {}]] }) ?? row;
+  withdrawApprovals(kernel, row.id);
+  const { reason, output, tokens } = cut ?? {};
+  const cancelled: Fact = ["invocation.cancelled", reason === undefined ? {} : { reason }];
+  const kept = output && pack(kernel.sql, `${row.id}/output`, JSON.stringify(output));
+  const left = { ...(kept && { output: kept }), ...(tokens && { tokens }) };
+  return end(kernel, claim, "cancelled", { ...left, facts: [cancelled] }) ?? row;
 }
 
 /** Is this attempt still the one that counts? */
@@ -202,6 +222,7 @@ function wakeNext(kernel: Kernel, sessionId: string, nowMs: number): void {
     sessionId,
   );
   if (next?.status === "accepted" && next.due_ms === null) {
-    kernel.sql.run("UPDATE invocation SET due_ms = ? WHERE id = ?", nowMs, next.id);
+    const dueMs = Math.max(nowMs, closesMs(kernel, next.id) ?? 0);
+    kernel.sql.run("UPDATE invocation SET due_ms = ? WHERE id = ?", dueMs, next.id);
   }
 }

@@ -80,10 +80,13 @@ export function complete(
   if (!row) return event;
   if (event.event !== "message.completed" && sizeOf(row) > WHOLE_UNITS) {
     const { input: _i, output: _o, ...rest } = onWire(kernel.sql, withoutContent(row), naming());
-    return { ...event, data: { invocation: { ...rest, input: null, output: null } } };
+    return {
+      ...event,
+      data: { ...event.data, invocation: { ...rest, input: null, output: null } },
+    };
   }
   const invocation = onWire(kernel.sql, row, naming());
-  if (event.event !== "message.completed") return { ...event, data: { invocation } };
+  if (event.event !== "message.completed") return { ...event, data: { ...event.data, invocation } };
   const { text = "", data } = invocation.output ?? {};
   return { ...event, data: { text, ...data } };
 }

@@ -2,6 +2,23 @@ import { MEMORY_TABLES } from "./memory/tables.ts";
 import type { Meta } from "./meta.ts";
 import type { Sql } from "./sql.ts";
 
+/** Turns that several inputs may join, and the keys of those that did (merge.ts). */
+const MERGE_TABLES = `
+  CREATE TABLE gathering (
+    invocation_id TEXT PRIMARY KEY,
+    closes_ms     INTEGER NOT NULL,
+    latest_ms     INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE joined (
+    principal     TEXT NOT NULL,
+    idem          TEXT NOT NULL,
+    fingerprint   TEXT NOT NULL,
+    invocation_id TEXT NOT NULL,
+    PRIMARY KEY (principal, idem)
+  ) WITHOUT ROWID;
+`;
+
 /**
  * The object's schema as it is now: what a new object is given.
  *
@@ -171,7 +188,7 @@ export const SCHEMA = `
     status        TEXT NOT NULL,
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
-${MEMORY_TABLES}`;
+${MEMORY_TABLES}${MERGE_TABLES}`;
 
 /**
  * What brings an older object to `SCHEMA`, from version 1 on, forward only; a test says that both
@@ -270,7 +287,7 @@ export const UPGRADES: readonly string[] = [
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
   ALTER TABLE step ADD COLUMN tries INTEGER;
-${MEMORY_TABLES}  `,
+${MEMORY_TABLES}${MERGE_TABLES}  `,
 ];
 
 /** Bring the schema up to date; synchronous, so nothing is delivered before it is done. */
