@@ -1,15 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
-import { tally } from "../counters.ts";
 import { Incarnation } from "./incarnation.ts";
-import { Ownership, pullRelease } from "./installation.ts";
-import { Breakers } from "./breaker.ts";
 import {
   acknowledgeApprovals,
   approvalsOwed,
   decideApproval,
   owesApprovals,
   readApproval,
-  type Desk,
 } from "./approval-desk.ts";
 import type {
   CallbackReply,
@@ -20,7 +16,7 @@ import type {
 } from "./contract-waits.ts";
 import { answerCallback, readCallback } from "./waits.ts";
 import type { Deciding } from "../../core/approvals/contract.ts";
-import { ChatRoom, refusal } from "./chat-room.ts";
+import { refusal } from "./chat-room.ts";
 import { grantOf } from "./socket-grant.ts";
 import type {
   Acknowledged,
@@ -36,30 +32,15 @@ import type {
   ObjectRow,
   Owner,
 } from "./contract.ts";
-import { Deadlines } from "./deadlines.ts";
-import { Faults } from "./faults.ts";
-import { Feed } from "./feed.ts";
-import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
-import { AT_REST, Life } from "./life.ts";
-import type { Kernel } from "./kernel.ts";
-import { Meta } from "./meta.ts";
+import type { Faults } from "./faults.ts";
+import { AT_REST } from "./life.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
 import { knows } from "./open-session.ts";
-import { ready } from "./ready.ts";
-import { Releases, type Installed } from "./releases.ts";
-import { Runner } from "./runner.ts";
-import { configOf, sha256 } from "./settings.ts";
-import { createSigner } from "./signer.ts";
-import { cancelRow } from "./settle.ts";
-import { enter } from "./session-policy.ts";
-import { Sql } from "./sql.ts";
 import { listSteps, stepOnWire } from "./steps.ts";
-import { eventStream } from "./stream.ts";
-import { migrate } from "./tables.ts";
-import { textOf, type Text } from "./text.ts";
+import { textOf } from "./text.ts";
 import type { Addressed } from "../../core/deployments/homes.ts";
 import type { Release } from "../../core/deployments/release.ts";
-import { type InvocationStatus, terminal } from "../../core/invocations/contract.ts";
+import { terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 
 /**
@@ -77,54 +58,54 @@ import { refuse, type Refusal } from "../../core/problem.ts";
 export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc {
   /** For tests inside this isolate: a field of the instance is out of reach of RPC. */
   readonly faults: Faults;
-  readonly #now: Incarnation;
+  readonly #self: Incarnation;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#now = new Incarnation(ctx, env);
-    this.faults = this.#now.faults;
+    this.#self = new Incarnation(ctx, env);
+    this.faults = this.#self.faults;
   }
 
   async invoke(call: Call, waitMs: number): Promise<Answered | Refusal> {
-    const accepted = await this.#now.accept(call, waitMs);
+    const accepted = await this.#self.accept(call, waitMs);
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    const row = (await accepted.ended) ?? this.#now.row(id);
-    return { ok: true, id, status: row.status, replayed, body: this.#now.body(row, call.owner) };
+    const row = (await accepted.ended) ?? this.#self.row(id);
+    return { ok: true, id, status: row.status, replayed, body: this.#self.body(row, call.owner) };
   }
 
   async stream(call: Call): Promise<Streaming | Refusal> {
-    const accepted = await this.#now.accept(call);
+    const accepted = await this.#self.accept(call);
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    return { ok: true, invocationId: id, replayed, events: this.#now.events(id, call.owner, 0) };
+    return { ok: true, invocationId: id, replayed, events: this.#self.events(id, call.owner, 0) };
   }
 
   async knows(owner: Owner, addressed: Addressed): Promise<boolean> {
-    return this.#now.ownership.holds(owner) && knows(this.#now.kernel.sql, addressed);
+    return this.#self.ownership.holds(owner) && knows(this.#self.kernel.sql, addressed);
   }
 
   async get(owner: Owner, invocationId: string): Promise<Found | Refusal> {
-    const found = await this.#now.find(owner, invocationId);
-    return found.ok ? { ok: true, body: this.#now.body(found.row, owner) } : found;
+    const found = await this.#self.find(owner, invocationId);
+    return found.ok ? { ok: true, body: this.#self.body(found.row, owner) } : found;
   }
 
   async steps(owner: Owner, invocationId: string): Promise<Found | Refusal> {
-    const found = await this.#now.find(owner, invocationId);
+    const found = await this.#self.find(owner, invocationId);
     if (!found.ok) return found;
-    const { sql } = this.#now.kernel;
+    const { sql } = this.#self.kernel;
     const data = listSteps(sql, invocationId).map((row) => stepOnWire(sql, row));
     return { ok: true, body: textOf(JSON.stringify({ data, next_cursor: null })) };
   }
 
   async events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal> {
-    const found = await this.#now.find(owner, invocationId);
-    return found.ok ? { ok: true, events: this.#now.events(invocationId, owner, after) } : found;
+    const found = await this.#self.find(owner, invocationId);
+    return found.ok ? { ok: true, events: this.#self.events(invocationId, owner, after) } : found;
   }
 
   /** Reaches the call that is in flight; a terminal invocation stays what it is. */
   async cancel(owner: Owner, invocationId: string): Promise<Found | Refusal> {
-    return this.#now.cancel(owner, invocationId);
+    return this.#self.cancel(owner, invocationId);
   }
 
   async retry(
@@ -132,34 +113,34 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     invocationId: string,
     call: Omit<Call, "input">,
   ): Promise<Answered | Refusal> {
-    const found = await this.#now.find(owner, invocationId);
+    const found = await this.#self.find(owner, invocationId);
     if (!found.ok) return found;
     const { row } = found;
     if (!terminal(row.status)) return refuse("conflict", "the invocation is still open");
-    const { input } = this.#now.onWire(row, owner);
+    const { input } = this.#self.onWire(row, owner);
     const again = { sessionId: row.session_id, redrivenFrom: row.id };
-    const accepted = await this.#now.accept({ ...call, ...again, input: JSON.stringify(input) });
+    const accepted = await this.#self.accept({ ...call, ...again, input: JSON.stringify(input) });
     if (!accepted.ok) return accepted;
     const { id, replayed } = accepted;
-    const made = this.#now.row(id);
-    return { ok: true, id, status: made.status, replayed, body: this.#now.body(made, owner) };
+    const made = this.#self.row(id);
+    return { ok: true, id, status: made.status, replayed, body: this.#self.body(made, owner) };
   }
 
   async install(release: Release): Promise<Acknowledged | Refusal> {
-    const mine = this.#now.ownership.settle(release);
-    if (mine) this.#now.kernel.releases.put(release);
+    const mine = this.#self.ownership.settle(release);
+    if (mine) this.#self.kernel.releases.put(release);
     return mine ? { ok: true } : refuse("not_found", "no such agent");
   }
 
   async health(owner: Owner, generation: number): Promise<Acknowledged | Refusal> {
-    if (!this.#now.ownership.holds(owner)) return refuse("not_found", "no such agent");
-    const installed = this.#now.kernel.releases.get(generation);
+    if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    const installed = this.#self.kernel.releases.get(generation);
     if (!installed) return refuse("not_deployed", `generation ${generation} is not installed`);
     return installed.check();
   }
 
   async approval(owner: Owner, id: string): Promise<FoundApproval | Refusal> {
-    return this.#now.desk(owner, (desk) => readApproval(desk, id));
+    return this.#self.desk(owner, (desk) => readApproval(desk, id));
   }
 
   async decideApproval(
@@ -168,48 +149,48 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     by: Deciding,
     own: readonly string[],
   ): Promise<FoundApproval | Refusal> {
-    return this.#now.desk(owner, (desk) => decideApproval(desk, id, by, own));
+    return this.#self.desk(owner, (desk) => decideApproval(desk, id, by, own));
   }
 
   async approvalsOwed(owner: Owner, limit: number): Promise<OwedApprovals | Refusal> {
-    return this.#now.desk(owner, (desk) => ({ ok: true, entries: approvalsOwed(desk, limit) }));
+    return this.#self.desk(owner, (desk) => ({ ok: true, entries: approvalsOwed(desk, limit) }));
   }
 
   async acknowledgeApprovals(
     owner: Owner,
     seen: readonly SeenApproval[],
   ): Promise<Acknowledged | Refusal> {
-    return this.#now.desk(owner, ({ kernel }) => acknowledgeApprovals(kernel, seen));
+    return this.#self.desk(owner, ({ kernel }) => acknowledgeApprovals(kernel, seen));
   }
 
   async callback(owner: Owner, id: string): Promise<FoundCallback | Refusal> {
-    return this.#now.desk(owner, (desk) => readCallback(desk, id));
+    return this.#self.desk(owner, (desk) => readCallback(desk, id));
   }
 
   async answerCallback(owner: Owner, answer: CallbackReply): Promise<FoundCallback | Refusal> {
-    return this.#now.desk(owner, (desk) => answerCallback(desk, answer));
+    return this.#self.desk(owner, (desk) => answerCallback(desk, answer));
   }
 
   async ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal> {
-    if (!this.#now.ownership.holds(owner)) return refuse("not_found", "no such agent");
-    const entries = ledgerPage(this.#now.kernel, owner.agentId, this.#now.naming(owner), limit);
-    const approvals = owesApprovals(this.#now.kernel) ? { approvals: true as const } : {};
+    if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    const entries = ledgerPage(this.#self.kernel, owner.agentId, this.#self.naming(owner), limit);
+    const approvals = owesApprovals(this.#self.kernel) ? { approvals: true as const } : {};
     return { ok: true, page: JSON.stringify(entries), ...approvals };
   }
 
   async acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal> {
-    if (!this.#now.ownership.holds(owner)) return refuse("not_found", "no such agent");
-    this.#now.kernel.faults.at("before-acknowledge");
-    acknowledge(this.#now.kernel, ids);
+    if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    this.#self.kernel.faults.at("before-acknowledge");
+    acknowledge(this.#self.kernel, ids);
     return { ok: true };
   }
 
   async rest(owner: Owner, open?: "cancel"): Promise<Acknowledged | Refusal> {
-    return this.#now.life.rest(owner, open);
+    return this.#self.life.rest(owner, open);
   }
 
   async exportPage(owner: Owner, cursor?: ObjectCursor): Promise<ObjectPage | Refusal> {
-    return this.#now.life.exportPage(owner, cursor);
+    return this.#self.life.exportPage(owner, cursor);
   }
 
   async importPage(
@@ -217,40 +198,40 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     transfer: string,
     rows: readonly ObjectRow[],
   ): Promise<Acknowledged | Refusal> {
-    return this.#now.life.importPage(owner, transfer, rows);
+    return this.#self.life.importPage(owner, transfer, rows);
   }
 
   async erase(owner: Owner): Promise<Acknowledged | Refusal> {
-    return this.#now.life.erase(owner);
+    return this.#self.life.erase(owner);
   }
 
   /** Only chat sockets come this way; the edge has settled who they are. */
   override async fetch(request: Request): Promise<Response> {
     const grant = grantOf(request);
     if (!grant) return new Response(null, { status: 426 });
-    if (!(await this.#now.life.awake(grant.owner))) return refusal(AT_REST);
-    this.#now.runner.wake();
+    if (!(await this.#self.life.awake(grant.owner))) return refusal(AT_REST);
+    this.#self.runner.wake();
     const installed =
-      this.#now.installed(grant.owner, grant.generation) ?? (await this.#now.pull(grant.owner));
-    if (installed) return this.#now.chat.open(grant, installed.release.tag);
+      this.#self.installed(grant.owner, grant.generation) ?? (await this.#self.pull(grant.owner));
+    if (installed) return this.#self.chat.open(grant, installed.release.tag);
     return refusal({ code: "not_deployed", detail: "no version of this agent is live here" });
   }
 
   override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
-    this.#now.runner.wake();
-    await this.#now.chat.message(socket, frame);
+    this.#self.runner.wake();
+    await this.#self.chat.message(socket, frame);
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-    this.#now.chat.closed(socket, code);
+    this.#self.chat.closed(socket, code);
   }
 
   override async webSocketError(): Promise<void> {
-    this.#now.chat.closed();
+    this.#self.chat.closed();
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    if (this.#now.life.erased) return this.#now.life.forget();
-    await this.#now.runner.alarm(info?.scheduledTime ?? 0);
+    if (this.#self.life.erased) return this.#self.life.forget();
+    await this.#self.runner.alarm(info?.scheduledTime ?? 0);
   }
 }
