@@ -2,6 +2,7 @@
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import { assignment, role } from "../core/access/table.ts";
 import { agent, draft } from "../core/agents/table.ts";
+import { approval } from "../core/approvals/table.ts";
 import { audit, auditCheckpoint } from "../core/audit/table.ts";
 import { appClient, clientSecret } from "../core/clients/table.ts";
 import { consoleSession } from "../core/console-sessions/table.ts";
@@ -83,4 +84,5 @@ export const TABLES: readonly SQLiteTable[] = [
   rateLimit,
   budget,
   stop,
+  approval,
 ];

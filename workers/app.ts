@@ -2,7 +2,9 @@
 import { access } from "./api/access.ts";
 import { agentTokens } from "./api/agent-tokens.ts";
 import { agents } from "./api/agents.ts";
+import { approvals } from "./api/approvals.ts";
 import { audit } from "./api/audit.ts";
+import { callbackReplies, callbacks } from "./api/callbacks.ts";
 import { clients } from "./api/clients.ts";
 import { branding } from "./api/branding.ts";
 import { agentDeployments, deployments } from "./api/deployments.ts";
@@ -79,7 +81,10 @@ app.tenant
   .route("/v1/agents", agentTokens)
   .route("/v1/agents", agentDeployments)
   .route("/v1/assignments", assignments)
+  .route("/v1/approvals", approvals)
   .route("/v1/audit", audit)
+  .route("/v1/callbacks", callbacks)
+  .route("/callbacks", callbackReplies)
   .route("/v1/clients", clients)
   .route("/v1/admin/clients", clients)
   .route("/v1/deployments", deployments)

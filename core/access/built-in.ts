@@ -19,7 +19,13 @@ const SEES = [
   "stops:read",
   "external-agents:read",
 ];
-const RUNS = ["invocations:read", "invocations:write", "sessions:read"];
+const RUNS = [
+  "invocations:read",
+  "invocations:write",
+  "sessions:read",
+  "approvals:read",
+  "schedules:*",
+];
 
 const DEFINITIONS: Readonly<Record<BuiltInRole, Definition>> = {
   admin: {
@@ -40,6 +46,7 @@ const DEFINITIONS: Readonly<Record<BuiltInRole, Definition>> = {
       "agents:invoke",
       "deployments:*",
       ...RUNS,
+      "approvals:decide",
       "providers:*",
       "secrets:*",
       "keys:*",
@@ -54,7 +61,15 @@ const DEFINITIONS: Readonly<Record<BuiltInRole, Definition>> = {
   viewer: {
     name: "Viewer",
     description: "Sees what is there and what was done with it; changes nothing.",
-    scopes: [...SEES, "invocations:read", "sessions:read", "members:read", "roles:read"],
+    scopes: [
+      ...SEES,
+      "invocations:read",
+      "sessions:read",
+      "approvals:read",
+      "schedules:read",
+      "members:read",
+      "roles:read",
+    ],
   },
   auditor: {
     name: "Auditor",

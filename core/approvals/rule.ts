@@ -5,22 +5,6 @@ export function needsApproval({ when }: Pick<ApprovalRule, "when">, args: unknow
   return when === undefined || when.some((condition) => holds(condition, args));
 }
 
-/** Why nobody could ever decide under this rule, as places below `pointer`; empty when somebody can. */
-export function checkRule(
-  { when = [], deciders, quorum }: ApprovalRule,
-  pointer: string,
-): readonly { readonly pointer: string; readonly detail: string }[] {
-  const places = when.flatMap(({ op, value }, i) => {
-    if (op === "exists" || value !== undefined) return [];
-    return [{ pointer: `${pointer}/when/${i}/value`, detail: `${op} needs a value` }];
-  });
-  const few = deciders !== undefined && deciders.roles.length === 0;
-  if (few && new Set(deciders.users).size < quorum) {
-    places.push({ pointer: `${pointer}/quorum`, detail: "there are fewer deciders than this" });
-  }
-  return places;
-}
-
 function holds({ argument, op, value = null }: ApprovalCondition, args: unknown): boolean {
   const found = at(args, argument);
   if (op === "exists") return found !== undefined;

@@ -29,17 +29,33 @@ export function redactingModel(model: Model, redactor: () => Redactor): Model {
 /** @param redactor  As above. */
 export function redactingTool(tool: Tool, redactor: () => Redactor): Tool {
   return {
-    offer: tool.offer,
-    idempotent: tool.idempotent,
+    ...tool,
+    ...(tool.lookup && { lookup: redactingLookup(tool.lookup, redactor) }),
     async call(args, context) {
       const { text } = redactor();
       try {
-        const { content, isError } = await tool.call(args, context);
-        return { content: text(content), isError };
+        const answer = await tool.call(args, context);
+        return { ...answer, content: text(answer.content) };
       } catch (error) {
         throw redactedError(error, text);
       }
     },
+  };
+}
+
+function redactingLookup(
+  lookup: NonNullable<Tool["lookup"]>,
+  redactor: () => Redactor,
+): NonNullable<Tool["lookup"]> {
+  return async (args, context) => {
+    const { text } = redactor();
+    try {
+      const found = await lookup(args, context);
+      if (!found.happened) return found;
+      return { ...found, result: { ...found.result, content: text(found.result.content) } };
+    } catch (error) {
+      throw redactedError(error, text);
+    }
   };
 }
 
@@ -58,10 +74,12 @@ function redactedAnswer(answer: ModelAnswer, text: Redactor["text"]): ModelAnswe
 
 /** The same failure, or, of a defect whose text holds a secret, its text without it. */
 function redactedError(error: unknown, text: Redactor["text"]): unknown {
-  if (error instanceof ToolFailure) return new ToolFailure(text(error.message), error.sent);
+  if (error instanceof ToolFailure) {
+    return new ToolFailure(text(error.message), error.sent, error.kind);
+  }
   if (error instanceof ModelFailure) {
     const problem = { ...error.problem, detail: text(error.problem.detail) };
-    return new ModelFailure(problem, error.retryable, error.retryAfterMs);
+    return new ModelFailure(problem, error.retryable, error.retryAfterMs, error.kind);
   }
   const said = String(error);
   const clean = text(said);

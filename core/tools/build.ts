@@ -3,6 +3,7 @@ import type { Fetch } from "../models/contract.ts";
 import { clockTool } from "./clock.ts";
 import type { Tool, ToolSpec } from "./contract.ts";
 import { httpTool } from "./http.ts";
+import { callbackTool, sleepTool } from "./waiting.ts";
 
 export type ToolPorts = {
   /** `fetch` behind the egress rule (core/egress/fetch.ts). */
@@ -14,5 +15,14 @@ export type ToolPorts = {
 
 /** A tool of the spec, ready to be called. The spec has passed `checkTools`. */
 export function buildTool(spec: ToolSpec, ports: ToolPorts): Tool {
-  return spec.kind === "clock" ? clockTool(spec, ports.now) : httpTool(spec, ports);
+  switch (spec.kind) {
+    case "clock":
+      return clockTool(spec, ports.now);
+    case "http":
+      return httpTool(spec, ports);
+    case "sleep":
+      return sleepTool(spec);
+    case "callback":
+      return callbackTool(spec);
+  }
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
+import { checkRule } from "../approvals/contract.ts";
 import type { ProblemPlace } from "../problem.ts";
-import type { HttpTool, ToolSpec } from "./contract.ts";
+import type { HttpTool, JsonSchema, ToolSpec } from "./contract.ts";
 import { checkSchema, under } from "./schema.ts";
 import { parseTemplate } from "./url-template.ts";
 
@@ -38,6 +39,7 @@ export function checkTools(
   pointer = "/tools",
 ): readonly ProblemPlace[] {
   const names = new Set<string>();
+  const known = new Map(tools.map((tool) => [tool.name, tool]));
   return tools.flatMap((tool, i) => {
     const at = under(pointer, i);
     const twice = names.has(tool.name);
@@ -45,6 +47,8 @@ export function checkTools(
     return [
       ...(twice ? [{ pointer: `${at}/name`, detail: "two tools have this name" }] : []),
       ...(tool.kind === "http" ? checkHttp(tool, refusedUrl, at) : []),
+      ...(tool.kind === "http" ? checkEffect(tool, known, refusedUrl, at) : []),
+      ...(tool.kind === "callback" ? checkSchema(tool.input_schema, `${at}/input_schema`) : []),
     ];
   });
 }
@@ -56,12 +60,52 @@ function checkHttp(
 ): readonly ProblemPlace[] {
   return [
     ...checkSchema(tool.input_schema, `${at}/input_schema`),
-    ...checkTemplate(tool, refusedUrl, at),
+    ...checkTemplate(tool, refusedUrl, `${at}/url`),
+    ...(tool.approval === undefined ? [] : checkRule(tool.approval, `${at}/approval`)),
     ...Object.entries(tool.headers).flatMap(([name, value]) => {
       const detail = headerFault(name, value);
       return detail === undefined ? [] : [{ pointer: under(`${at}/headers`, name), detail }];
     }),
   ];
+}
+
+/** What is said about the outcome of its calls can be kept. */
+function checkEffect(
+  tool: z.infer<typeof HttpTool>,
+  known: ReadonlyMap<string, ToolSpec>,
+  refusedUrl: RefusedUrl,
+  at: string,
+): readonly ProblemPlace[] {
+  const places: ProblemPlace[] = [];
+  if (tool.retry && !tool.idempotent && tool.method !== "GET" && !tool.lookup) {
+    const detail = "only what is idempotent, a GET, or has a lookup is sent again";
+    places.push({ pointer: `${at}/retry`, detail });
+  }
+  if (tool.lookup) {
+    const pointer = `${at}/lookup/url`;
+    const { url } = tool.lookup;
+    const names = { ...tool.input_schema, ...keyed(tool.input_schema) };
+    places.push(...checkTemplate({ url, input_schema: names }, refusedUrl, pointer));
+    if (!url.includes("{idempotency_key}")) {
+      places.push({ pointer, detail: "expected {idempotency_key} in it" });
+    }
+  }
+  const undo = tool.compensate_with;
+  if (undo !== undefined && (undo === tool.name || known.get(undo)?.kind !== "http")) {
+    const detail = "expected the name of another tool of kind http";
+    places.push({ pointer: `${at}/compensate_with`, detail });
+  }
+  return places;
+}
+
+/** A schema whose arguments come with the key of the call. */
+function keyed({ properties, required }: JsonSchema): JsonSchema {
+  const declared = typeof properties === "object" && properties !== null ? properties : {};
+  const needed = Array.isArray(required) ? required : [];
+  return {
+    properties: { ...declared, idempotency_key: { type: "string" } },
+    required: [...needed, "idempotency_key"],
+  };
 }
 
 /** Why a field that a spec names may not go out as it says; also asked of upstreams. */
@@ -77,11 +121,10 @@ export function headerFault(
 }
 
 function checkTemplate(
-  tool: z.infer<typeof HttpTool>,
+  tool: Pick<z.infer<typeof HttpTool>, "url" | "input_schema">,
   refusedUrl: RefusedUrl,
-  at: string,
+  pointer: string,
 ): readonly ProblemPlace[] {
-  const pointer = `${at}/url`;
   const template = parseTemplate(tool.url);
   if (typeof template === "string") return [{ pointer, detail: template }];
   const { properties, required } = tool.input_schema;

@@ -1,8 +1,17 @@
 import type { z } from "zod";
-import { EgressFailure } from "../egress/contract.ts";
+import { EgressFailure, retryAfter } from "../egress/contract.ts";
 import type { Fetch } from "../models/contract.ts";
 import { discard, readText } from "./answer-text.ts";
-import { ToolFailure, type HttpTool, type Tool, type ToolResult } from "./contract.ts";
+import {
+  ToolFailure,
+  type HttpTool,
+  type LookedUp,
+  type Tool,
+  type ToolAnswer,
+  type ToolContext,
+  type ToolResult,
+  type ToolRules,
+} from "./contract.ts";
 import { failed, refusedArguments } from "./refusal.ts";
 import { checkArguments } from "./schema.ts";
 import { parseTemplate, type UrlTemplate } from "./url-template.ts";
@@ -14,6 +23,8 @@ const MOST_BYTES = 1024 * 1024;
 /** As much of an error's or an oversized answer's text as a model needs to act on it. */
 const MOST_SHOWN = 8192;
 const LONGEST_URL = 8000;
+/** What a look-up's URL calls the key of the call it asks about. */
+const KEY_NAME = "idempotency_key";
 const TEXTUAL =
   /^(?:text\/[\w.+-]+|application\/(?:[\w.+-]+\+)?(?:json|xml)|application\/(?:x-ndjson|javascript|x-www-form-urlencoded|yaml))$/;
 
@@ -31,6 +42,9 @@ export function httpTool(spec: HttpSpec, { fetch, secret }: HttpPorts): Tool {
     offer: { name, description, inputSchema },
     // A GET is safe to send again by definition (RFC 9110 §9.2.1).
     idempotent: spec.idempotent || spec.method === "GET",
+    approval: spec.approval,
+    rules: rulesOf(spec),
+    ...(spec.lookup && { lookup: lookupOf(spec, spec.lookup.url, { fetch, secret }) }),
     async call(args, { idempotencyKey, signal }) {
       const places = checkArguments(inputSchema, args);
       if (places.length > 0) return refusedArguments(places);
@@ -41,6 +55,42 @@ export function httpTool(spec: HttpSpec, { fetch, secret }: HttpPorts): Tool {
       if ("content" in request) return request;
       return send(spec, fetch, request, signal);
     },
+  };
+}
+
+function rulesOf(spec: HttpSpec): ToolRules {
+  const { retry, breaker, compensate_with: compensateWith, on_unknown: onUnknown, offered } = spec;
+  const origin = /^[^/]*\/\/[^/?]+/.exec(spec.url)?.[0].toLowerCase() ?? spec.url;
+  return {
+    retry,
+    breaker: breaker && { name: `tool/${origin}`, policy: breaker },
+    compensateWith,
+    onUnknown,
+    offered,
+  };
+}
+
+/** @throws ToolFailure  from the look-up when the far side does not say whether it happened */
+function lookupOf(spec: HttpSpec, url: string, { fetch, secret }: HttpPorts) {
+  const template = parseTemplate(url);
+  return async (args: unknown, { idempotencyKey, signal }: ToolContext): Promise<LookedUp> => {
+    const values = { ...(args as Arguments), [KEY_NAME]: idempotencyKey }; // an object
+    const target = typeof template === "string" ? undefined : template.expand(values);
+    if (!(target instanceof URL)) throw new ToolFailure("The look-up's URL is unusable.", false);
+    const init = { method: "GET", headers: headersOf(spec, secret) };
+    return exchange(spec, fetch, { url: target, init }, signal, async (response, stop) => {
+      const { status } = response;
+      if (status === 404 || status === 410) {
+        await discard(response);
+        return { happened: false };
+      }
+      if (!response.ok || status === 202) {
+        await discard(response);
+        throw new ToolFailure(`The look-up was answered ${status}.`, true);
+      }
+      const { content, isError } = await resultOf(response, stop);
+      return { happened: true, result: { content, isError } };
+    });
   };
 }
 
@@ -103,9 +153,24 @@ function jsonObject(members: readonly (readonly [string, unknown])[]): string {
 async function send(
   spec: HttpSpec,
   guarded: Fetch,
+  request: Prepared,
+  signal: AbortSignal,
+): Promise<ToolAnswer> {
+  try {
+    return await exchange(spec, guarded, request, signal, resultOf);
+  } catch (error) {
+    if (!(error instanceof EgressFailure)) throw error;
+    return failed(`The answer was not taken: ${error.message}.`);
+  }
+}
+
+async function exchange<T>(
+  spec: HttpSpec,
+  guarded: Fetch,
   { url, init }: Prepared,
   signal: AbortSignal,
-): Promise<ToolResult> {
+  read: (response: Response, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   // A timer of our own and not AbortSignal.timeout: what is left ticking keeps an object awake.
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
@@ -114,9 +179,9 @@ async function send(
   try {
     signal.throwIfAborted();
     const response = await guarded(url, { ...init, signal: stop.signal });
-    return await resultOf(response, stop.signal);
+    return await read(response, stop.signal);
   } catch (error) {
-    return unanswered(error, spec, stop.signal);
+    throw unanswered(error, spec, stop.signal);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
@@ -127,7 +192,7 @@ class TimedOut extends Error {
   override readonly name = "TimeoutError";
 }
 
-async function resultOf(response: Response, signal: AbortSignal): Promise<ToolResult> {
+async function resultOf(response: Response, signal: AbortSignal): Promise<ToolAnswer> {
   const type = response.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (type !== "" && !TEXTUAL.test(type)) {
     await discard(response);
@@ -138,8 +203,11 @@ async function resultOf(response: Response, signal: AbortSignal): Promise<ToolRe
   const { text, cut } = await readText(response, MOST_BYTES, signal);
   if (text.includes("\u0000")) return failed(`HTTP ${response.status}: the answer is not text.`);
   if (cut) return failed(`The answer is larger than 1 MiB and was cut. It begins:\n${shown(text)}`);
-  if (!response.ok)
-    return failed(`HTTP ${response.status}${text === "" ? "" : `\n${shown(text)}`}`);
+  if (!response.ok) {
+    const told = failed(`HTTP ${response.status}${text === "" ? "" : `\n${shown(text)}`}`);
+    const temporary = temporaryOf(response);
+    return temporary ? { ...told, temporary } : told;
+  }
   return { content: text === "" ? `HTTP ${response.status}, no content` : text, isError: false };
 }
 
@@ -147,15 +215,26 @@ function shown(text: string): string {
   return text.slice(0, MOST_SHOWN).toWellFormed();
 }
 
+/** Does it say that it could not answer now? */
+function temporaryOf({ status, headers }: Response): ToolAnswer["temporary"] {
+  if (status !== 408 && status !== 429 && status < 500) return undefined;
+  const retryAfterMs = retryAfter(headers);
+  const kind =
+    status === 408 ? "timeout" : status === 429 ? ("rate_limited" as const) : "server_error";
+  return { kind, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}
+
 /** The cases in which no answer was had; a redirect is one that was had and is not followed. */
-function unanswered(error: unknown, spec: HttpSpec, signal: AbortSignal): ToolResult {
+function unanswered(error: unknown, spec: HttpSpec, signal: AbortSignal): Error {
+  if (error instanceof ToolFailure) return error;
   if (error instanceof EgressFailure) {
-    if (error.reason === "refused") throw new ToolFailure(`Not sent: ${error.message}.`, false);
-    return failed(`The answer was not taken: ${error.message}.`);
+    if (error.reason !== "refused") return error;
+    return new ToolFailure(`Not sent: ${error.message}.`, false);
   }
-  if (!signal.aborted) throw new ToolFailure("The connection failed.", true);
+  if (!signal.aborted) return new ToolFailure("The connection failed.", true, "unreachable");
   if (signal.reason instanceof TimedOut) {
-    throw new ToolFailure(`There was no answer within ${spec.timeout_ms} ms.`, true);
+    const detail = `There was no answer within ${spec.timeout_ms} ms.`;
+    return new ToolFailure(detail, true, "timeout");
   }
-  throw new ToolFailure("The call was cancelled.", true);
+  return new ToolFailure("The call was cancelled.", true);
 }

@@ -44,6 +44,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   agent_environment: EXPORTED,
   runtime_object: EXPORTED,
   invocation: EXPORTED,
+  approval: EXPORTED,
   usage_record: EXPORTED,
   audit: EXPORTED,
   audit_checkpoint: EXPORTED,

@@ -22,7 +22,8 @@ type Ahead = {
 /** One statement, asked wherever the alarm is decided. */
 function ahead(kernel: Kernel): Ahead {
   const row = kernel.sql.one<Ahead>(
-    `SELECT EXISTS (SELECT 1 FROM invocation WHERE pending = 2) AS owed,
+    `SELECT EXISTS (SELECT 1 FROM invocation WHERE pending = 2)
+         OR EXISTS (SELECT 1 FROM approval WHERE owed IS NOT NULL) AS owed,
        (SELECT min(due_ms) FROM invocation WHERE pending = 1 AND status IN ('accepted', 'waiting')) AS due,
        (SELECT min(completed_ms) FROM invocation WHERE deltas = 1) AS ended`,
   );

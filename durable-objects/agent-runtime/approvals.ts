@@ -11,6 +11,7 @@ import {
   type ApprovalKind,
   type ApprovalStatus,
   type Decision,
+  type Vote,
 } from "../../core/approvals/contract.ts";
 import { rfc3339 } from "../../core/clock.ts";
 import { newId } from "../../core/ids.ts";
@@ -19,6 +20,7 @@ import { pack, unpack } from "./content.ts";
 import { RunFailure, Suspended } from "./failure.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import type { Sql } from "./sql.ts";
+import { resume } from "./wake.ts";
 
 /** What a run asks people about. */
 export type Ask = {
@@ -60,7 +62,7 @@ export type ApprovalRow = {
   readonly expires_ms: number;
   readonly decided_ms: number | null;
   readonly signature: string;
-  /** 1 while the control plane's listing has not acknowledged it as it is. */
+  /** Not null while the control plane's listing has not acknowledged it: 1 as asked, 2 as decided. */
   readonly owed: number | null;
 };
 
@@ -80,7 +82,7 @@ export type Answer = {
  *                     `approval_expired` when nobody decided and the rule says `fail`.
  */
 export function gate(kernel: Kernel, claim: Claim, ask: Ask): Decision {
-  const digest = digestOf(kernel, claim, ask);
+  const digest = digestOfAsk(kernel, claim, ask);
   const row = kernel.sql.one<ApprovalRow>(
     `SELECT * FROM approval
      WHERE invocation_id = ? AND step_key = ? AND kind = ? AND occurrence = ?`,
@@ -94,7 +96,7 @@ export function gate(kernel: Kernel, claim: Claim, ask: Ask): Decision {
     throw mismatch(row);
   }
   const settled = expire(kernel, claim.installed.release.tenantId, row);
-  if (settled.status === "pending") throw new Suspended("approval", settled.expires_ms);
+  if (settled.status === "pending") throw stillOpen(kernel, settled);
   return decisionOf(kernel.sql, settled);
 }
 
@@ -102,7 +104,7 @@ export function gate(kernel: Kernel, claim: Claim, ask: Ask): Decision {
 export function expire(kernel: Kernel, tenantId: string, row: ApprovalRow): ApprovalRow {
   const nowMs = kernel.now();
   if (row.status !== "pending" || nowMs < row.expires_ms) return row;
-  return writeRow(kernel, tenantId, { ...row, status: "expired", decided_ms: nowMs, owed: 1 });
+  return writeRow(kernel, tenantId, { ...row, status: "expired", decided_ms: nowMs, owed: 2 });
 }
 
 /** Sign the row as it now is and write it over what was there. */
@@ -116,6 +118,39 @@ export function writeRow(kernel: Kernel, tenantId: string, row: ApprovalRow): Ap
 /** Is the row as it was signed? */
 export function intact(kernel: Kernel, tenantId: string, row: ApprovalRow): boolean {
   return kernel.signer.verify(tenantId, wording(kernel.sql, row), row.signature);
+}
+
+/** What exactly is decided about; one hash for one thing. */
+export type Subject = {
+  readonly invocation: string;
+  readonly step: string;
+  readonly occurrence: number;
+  readonly kind: ApprovalKind;
+  readonly name: string;
+  readonly arguments: unknown;
+  readonly version: number;
+};
+
+export function digestOf(sha256: Kernel["sha256"], what: Subject): string {
+  return sha256(canonical(what));
+}
+
+/** The run has ended another way: nobody decides any more. In the transaction of that end. */
+export function withdrawApprovals(kernel: Kernel, invocationId: string): void {
+  const open = kernel.sql.all<ApprovalRow & { readonly generation: number }>(
+    `SELECT a.*, i.generation FROM approval a JOIN invocation i ON i.id = a.invocation_id
+     WHERE a.invocation_id = ? AND a.status = 'pending'`,
+    invocationId,
+  );
+  const nowMs = kernel.now();
+  for (const { generation, ...row } of open) {
+    const tenantId = kernel.releases.get(generation)?.release.tenantId ?? "";
+    writeRow(kernel, tenantId, { ...row, status: "cancelled", decided_ms: nowMs, owed: 2 });
+  }
+}
+
+export function votesOf(sql: Sql, row: ApprovalRow): readonly Vote[] {
+  return JSON.parse(unpack(sql, row.votes)) as Vote[]; // signed with the row
 }
 
 export function ruleOf(row: ApprovalRow): ApprovalRule {
@@ -142,6 +177,18 @@ function decisionOf(sql: Sql, row: ApprovalRow): Decision {
   }
   const detail = `nobody decided about ${row.name} in time`;
   throw new RunFailure({ code: "approval_expired", detail }, false);
+}
+
+function stillOpen(kernel: Kernel, row: ApprovalRow): Suspended {
+  const record = (): void => {
+    // Decided while other steps of the run were still at work.
+    const now = kernel.sql.one<{ status: ApprovalStatus }>(
+      "SELECT status FROM approval WHERE id = ?",
+      row.id,
+    );
+    if (now?.status !== "pending") resume(kernel, row.invocation_id, kernel.now());
+  };
+  return new Suspended("approval", row.expires_ms, [], record, { approval_id: row.id });
 }
 
 const EXPIRED = { approve: "approved", reject: "rejected", fail: "failed" } as const;
@@ -181,14 +228,14 @@ function requested(kernel: Kernel, claim: Claim, ask: Ask, digest: string): Susp
     });
   };
   const facts = [["approval.requested", { ...told, expires_at: rfc3339(expiresMs) }]] as const;
-  return new Suspended("approval", expiresMs, facts, record);
+  return new Suspended("approval", expiresMs, facts, record, { approval_id: id });
 }
 
-function digestOf(kernel: Kernel, claim: Claim, ask: Ask): string {
+function digestOfAsk(kernel: Kernel, claim: Claim, ask: Ask): string {
   const { stepKey: step, kind, name, arguments: args, occurrence = 0 } = ask;
   const { version } = claim.installed.release;
   const what = { invocation: claim.id, step, occurrence, kind, name, arguments: args, version };
-  return kernel.sha256(canonical(what));
+  return digestOf(kernel.sha256, what);
 }
 
 /** All that the row says, in one text; the columns that may be large as what they stand for. */

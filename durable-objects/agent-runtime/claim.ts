@@ -49,11 +49,6 @@ export function dueInvocations(kernel: Kernel, nowMs: number, limit: number): st
     .map((row) => row.id);
 }
 
-/** What a suspended run waited for is there: it is due. `Runner.due` then takes it up. */
-export function resume(kernel: Kernel, id: string, nowMs: number): void {
-  kernel.sql.run("UPDATE invocation SET due_ms = ? WHERE id = ? AND status = 'waiting'", nowMs, id);
-}
-
 /** A claim to carry, or the terminal row of one that was not worth another attempt. */
 export type Taken =
   | { readonly claim: Claim; readonly ended?: never }

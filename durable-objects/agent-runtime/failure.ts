@@ -23,6 +23,24 @@ export class RunFailure extends Error {
   }
 }
 
+/**
+ * The run goes on from its journal at `dueMs`: no failure is counted, and a caller that waits for
+ * the end goes on waiting.
+ */
+export class Again extends Error {
+  override readonly name = "Again";
+  /** Epoch ms. */
+  readonly dueMs: number;
+  readonly facts: readonly Fact[];
+  readonly record: () => void;
+  constructor(dueMs: number, facts: readonly Fact[], record: () => void) {
+    super("again");
+    this.dueMs = dueMs;
+    this.facts = facts;
+    this.record = record;
+  }
+}
+
 /** This attempt no longer owns the invocation; whoever does will end it. */
 export class Fenced extends Error {
   override readonly name = "Fenced";
@@ -32,7 +50,7 @@ export class Fenced extends Error {
 export type WaitReason = "approval" | "sleep" | "callback" | "upstream" | "budget";
 
 /**
- * The run goes on later, from its journal: when it is woken (`resume` in ./claim.ts) or at `dueMs`,
+ * The run goes on later, from its journal: when it is woken (`resume` in ./wake.ts) or at `dueMs`,
  * whichever is first. Nothing of it stays in memory and it counts as no failure.
  */
 export class Suspended extends Error {

@@ -1,5 +1,6 @@
 import type { ModelMessage, ToolCall } from "../../core/models/contract.ts";
 import { ToolFailure, type Tool, type ToolResult } from "../../core/tools/contract.ts";
+import { cleared, foremost, hold, isHeld, noted } from "./consent.ts";
 import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure } from "./failure.ts";
 import { current, underWay, type Kernel, type LlmClaim } from "./kernel.ts";
@@ -54,6 +55,7 @@ export function sendTools(
     ]);
     const args = parsed.ok ? parsed.value : undefined;
     const refused = refusal(call, parsed.ok, tool);
+    if (tool && isHeld({ tool, args })) hold(kernel.sql, claim.id, key);
     return { key, call, tool, args, result: refused };
   });
   if (facts.length > 0) {
@@ -75,8 +77,8 @@ export async function callTools(
   const outcomes = await Promise.allSettled(
     calls.map((sent) => callTool(kernel, claim, sent, stop.signal)),
   );
-  const failure = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failure) throw failure.reason;
+  const reasons = outcomes.flatMap((it) => (it.status === "rejected" ? [it.reason] : []));
+  if (reasons.length > 0) throw foremost(reasons);
   return outcomes.flatMap((outcome, j): ModelMessage[] => {
     const call = calls[j]?.call;
     if (outcome.status === "rejected" || !call) return [];
@@ -94,13 +96,15 @@ async function callTool(
   if (row?.state === "done" && sent.result) return sent.result;
   if (sent.result) return record(kernel, claim, sent, sent.result);
   if (!sent.tool) throw new Error(`no tool ${sent.call.name}`);
+  const clear = cleared(kernel, claim, { key: sent.key, tool: sent.tool, args: sent.args });
+  if ("result" in clear) return record(kernel, claim, sent, clear.result);
   try {
-    const result = await sent.tool.call(sent.args, {
+    const result = await sent.tool.call(clear.args, {
       idempotencyKey: `${claim.branch?.origin ?? claim.id}/${sent.key}`,
       signal,
     });
     kernel.faults.at("after-tool");
-    return record(kernel, claim, sent, result);
+    return record(kernel, claim, sent, clear.edited ? noted(result, clear.args) : result);
   } catch (e) {
     if (!current(kernel, claim)) throw new Fenced();
     if (!(e instanceof ToolFailure)) throw e;
@@ -156,7 +160,7 @@ function journaled(
   const output = outputOf(kernel.sql, row);
   if (output && "result" in output) return { key, call, tool, args, result: output.result };
   const refused = refusal(call, parsed.ok, tool);
-  if (refused || tool?.idempotent) return { key, call, tool, args, result: refused };
+  if (refused || tool?.idempotent || row.state === "planned") return { key, call, tool, args, result: refused };
   throw unknownOutcome(kernel, claim, key, call.name);
 }
 

@@ -54,3 +54,21 @@ CREATE TABLE "stop" (
 CREATE UNIQUE INDEX "stop_aim" ON "stop" ("tenant_id", "level", "subject");
 --> statement-breakpoint
 CREATE INDEX "stop_unreached" ON "stop" ("tenant_id", "created_at_ms") WHERE reached_at_ms is null;
+--> statement-breakpoint
+CREATE TABLE "approval" (
+  "tenant_id" text NOT NULL,
+  "id" text NOT NULL,
+  "agent_id" text NOT NULL,
+  "agent" text NOT NULL,
+  "environment" text NOT NULL,
+  "invocation_id" text NOT NULL,
+  "kind" text NOT NULL,
+  "name" text NOT NULL,
+  "status" text NOT NULL,
+  "created_at_ms" integer NOT NULL,
+  "expires_at_ms" integer NOT NULL,
+  "decided_at_ms" integer,
+  PRIMARY KEY ("tenant_id", "id")
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX "approval_status" ON "approval" ("tenant_id", "status", "id");

@@ -78,3 +78,29 @@ ALTER TABLE "stop" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "stop" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
 --> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "stop" TO berth_app;
+--> statement-breakpoint
+CREATE TABLE "approval" (
+  "tenant_id" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "agent_id" text COLLATE "C" NOT NULL,
+  "agent" text COLLATE "C" NOT NULL,
+  "environment" text COLLATE "C" NOT NULL,
+  "invocation_id" text COLLATE "C" NOT NULL,
+  "kind" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C" NOT NULL,
+  "status" text COLLATE "C" NOT NULL,
+  "created_at_ms" bigint NOT NULL,
+  "expires_at_ms" bigint NOT NULL,
+  "decided_at_ms" bigint,
+  PRIMARY KEY ("tenant_id", "id")
+);
+--> statement-breakpoint
+CREATE INDEX "approval_status" ON "approval" ("tenant_id", "status", "id");
+--> statement-breakpoint
+ALTER TABLE "approval" ENABLE ROW LEVEL SECURITY;
+--> statement-breakpoint
+ALTER TABLE "approval" FORCE ROW LEVEL SECURITY;
+--> statement-breakpoint
+CREATE POLICY tenant_wall ON "approval" USING (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on') WITH CHECK (tenant_id = current_setting('app.tenant_id', true) OR current_setting('app.platform', true) = 'on');
+--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "approval" TO berth_app;

@@ -32,6 +32,12 @@ const tellLedger = () =>
     { tenantId: acme.id, agentId, environment: "prod", replica: 0 },
   ]);
 
+/** Of objects where nothing waits for a decision. */
+const NO_APPROVALS = {
+  approvalsOwed: () => Promise.resolve({ ok: true, entries: [] } as const),
+  acknowledgeApprovals: () => Promise.resolve({ ok: true } as const),
+};
+
 describe("one invocation", () => {
   it("is found by its id alone, whatever the listing knows", async () => {
     const { id } = await ask();
@@ -119,6 +125,7 @@ describe("the ledger", () => {
     const job = {
       platform: servicesOf(env).platform,
       runtimeOf: (owner: Owner) => ({
+        ...NO_APPROVALS,
         ledger: (of: Owner, limit: number) => runtimeOf(env, owner).ledger(of, limit),
         acknowledge: () => Promise.reject(new Error("died before the acknowledgement")),
       }),
@@ -152,7 +159,9 @@ describe("the ledger", () => {
     const job = {
       platform: servicesOf(env).platform,
       runtimeOf: (to: Owner) =>
-        to.environment === "nowhere" ? { ledger: away, acknowledge: away } : runtimeOf(env, to),
+        to.environment === "nowhere"
+          ? { ...NO_APPROVALS, ledger: away, acknowledge: away }
+          : runtimeOf(env, to),
     };
     await consumeLedger({ queue: "berth-ledger", messages }, job);
     expect(outcomes.toSorted()).toEqual(["nowhere retry", "prod ack"]);

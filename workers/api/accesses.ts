@@ -22,22 +22,28 @@ type Reach = {
 /** Somebody is about to see stored requests. */
 export async function recordAccess(
   c: Reach,
-  fact: Pick<Fact, "action" | "id" | "detail">,
+  fact: Pick<Fact, "action" | "id" | "detail"> & Partial<Pick<Fact, "kind">>,
 ): Promise<void> {
   const arrival = c.get("arrival");
   await record(c.get("scope"), { kind: "invocation", ...fact }, arrival.nowMs);
   if (arrival.at === "tenant") wakeChain(c.env, arrival);
 }
 
-/** Ask an object for a change of an invocation: the entry first, then the change. */
+/** Ask an object for a change of an invocation or of what it waits for: the entry first, then the change. */
 export async function recordAsking<T>(
   c: Reach,
-  action: "invocation.cancel_requested" | "invocation.retry_requested",
+  action:
+    | "invocation.cancel_requested"
+    | "invocation.retry_requested"
+    | "approval.approve_requested"
+    | "approval.reject_requested"
+    | "approval.happened_requested"
+    | "callback.answer_requested",
   id: string,
   ask: () => Promise<T>,
 ): Promise<T> {
   const { nowMs } = c.get("arrival");
-  const fact = { action, kind: "invocation", id };
+  const fact = { action, kind: action.slice(0, action.indexOf(".")), id };
   await record(c.get("scope"), fact, nowMs);
   try {
     return await ask();

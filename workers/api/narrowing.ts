@@ -82,8 +82,7 @@ export function demandPermitted(c: Reach, place: Place, noun: string): void {
  * @throws Problem `not_found` of `noun`, or `forbidden` when the principal may know of it
  */
 export async function demandCovered(c: Reach, at: Whereabouts, noun: string): Promise<void> {
-  const [place] = await placesOf(c, [at]);
-  demandPermitted(c, place ?? { ...at, projectId: "" }, noun);
+  demandPermitted(c, await placeAt(c, at), noun);
 }
 
 /** @throws Problem `forbidden` when the principal is held to less than the whole tenant. */
@@ -127,6 +126,12 @@ export async function permitted<T>(
     ...page,
     data: page.data.filter((_row, i) => places[i] && permits(principal, places[i])),
   };
+}
+
+/** One place with what is decided on, where that matters to the principal. */
+export async function placeAt(c: Reach, at: Whereabouts): Promise<Place> {
+  const [place] = await placesOf(c, [at]);
+  return place ?? { ...at, projectId: "" };
 }
 
 /** Places with what is decided on; facts are read only for a principal that they matter to. */

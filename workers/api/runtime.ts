@@ -42,22 +42,29 @@ type Reach = {
 };
 
 /**
- * The object that made an `inv_` id, by the tag in it, in this tenant's own table alone.
+ * The object that made an `inv_`, `apr_` or `cbk_` id, by the tag in it, in this tenant's own table alone.
  *
  * @throws Problem `not_found`, also for what is not the principal's to know of | `forbidden`
  */
-export async function homeOf(c: Reach, invocationId: string): Promise<Home> {
+export async function homeOf(
+  c: Reach,
+  id: string,
+  noun: "invocation" | "approval" | "callback" = "invocation",
+): Promise<Home> {
   const scope = c.get("scope");
-  const tag = tagOf("invocation", invocationId);
+  const tag = tagOf(noun, id);
   const place = tag === undefined ? undefined : await findObjectByTag(scope, tag);
-  if (place === undefined) throw missing("invocation");
-  await demandCovered(c, place, "invocation");
+  if (place === undefined) throw missing(noun);
+  await demandCovered(c, place, noun);
   const owner = { tenantId: scope.tenantId, ...place };
   return { runtime: runtimeOf(c.env, owner), owner };
 }
 
 /** The object's answer; a miss in our words, so that it is told from nothing else that is hidden. */
-export function found<T extends { readonly ok: true }>(answer: T | Refusal): T {
-  if (!answer.ok && answer.problem.code === "not_found") throw missing("invocation");
+export function found<T extends { readonly ok: true }>(
+  answer: T | Refusal,
+  noun = "invocation",
+): T {
+  if (!answer.ok && answer.problem.code === "not_found") throw missing(noun);
   return Problem.unwrap(answer);
 }

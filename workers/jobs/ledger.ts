@@ -6,6 +6,7 @@
  * anywhere in between repeats an upsert and nothing else.
  */
 import { z } from "zod";
+import { upsertApprovals } from "../../core/approvals/store.ts";
 import { type PlatformScope, tenantScope } from "../../core/db/scope.ts";
 import { upsertLedger } from "../../core/invocations/store.ts";
 import { isId } from "../../core/ids.ts";
@@ -30,14 +31,19 @@ export const LedgerWakeUp = z.object({
 
 export type LedgerJob = {
   readonly platform: PlatformScope;
-  readonly runtimeOf: (owner: Owner) => Pick<AgentRuntimeRpc, "ledger" | "acknowledge">;
+  readonly runtimeOf: (
+    owner: Owner,
+  ) => Pick<
+    AgentRuntimeRpc,
+    "ledger" | "acknowledge" | "approvalsOwed" | "acknowledgeApprovals"
+  >;
 };
 
 /** Objects asked side by side: their pages become one write for each tenant. */
 const WAVE = 50;
 
 type Visit = { readonly owner: Owner; readonly messages: readonly Message[] };
-type Owed = Visit & { readonly entries: readonly LedgerEntry[] };
+type Owed = Visit & { readonly entries: readonly LedgerEntry[]; readonly approvals: boolean };
 
 /**
  * Identical wake-ups of a batch are one visit. The visits of a wave share their write, because a
@@ -80,13 +86,13 @@ async function settleWave(visits: readonly Visit[], job: LedgerJob): Promise<voi
 }
 
 async function pageOf(visit: Visit, { runtimeOf }: LedgerJob): Promise<Owed> {
-  const { page } = await putOffIf([visit], async () => {
+  const { page, approvals = false } = await putOffIf([visit], async () => {
     const owed = await runtimeOf(visit.owner).ledger(visit.owner, PAGE);
     // Erased meanwhile: its tombstone owes nothing, however late the message comes.
-    if (!owed.ok && owed.problem.code === "not_found") return { page: "[]" };
+    if (!owed.ok && owed.problem.code === "not_found") return { page: "[]", approvals: false };
     return Problem.unwrap(owed);
   });
-  return { ...visit, entries: JSON.parse(page) as LedgerEntry[] }; // our own object's
+  return { ...visit, entries: JSON.parse(page) as LedgerEntry[], approvals }; // our own object's
 }
 
 async function writeTenant(
@@ -105,13 +111,31 @@ async function writeTenant(
   return owed;
 }
 
-async function acknowledge(visit: Owed, { runtimeOf }: LedgerJob): Promise<Owed> {
+async function acknowledge(visit: Owed, { runtimeOf, platform }: LedgerJob): Promise<Owed> {
   const ids = visit.entries.map(({ invocation }) => invocation.id);
-  if (ids.length === 0) return visit;
-  await putOffIf([visit], async () =>
-    Problem.unwrap(await runtimeOf(visit.owner).acknowledge(visit.owner, ids)),
-  );
+  const { owner } = visit;
+  await putOffIf([visit], async () => {
+    const runtime = runtimeOf(owner);
+    if (ids.length > 0) Problem.unwrap(await runtime.acknowledge(owner, ids));
+    if (visit.approvals) await listApprovals(runtime, owner, platform);
+  });
   return visit;
+}
+
+/** The same for what waits for a decision: asked, written, acknowledged. */
+async function listApprovals(
+  runtime: ReturnType<LedgerJob["runtimeOf"]>,
+  owner: Owner,
+  platform: PlatformScope,
+): Promise<void> {
+  const scope = tenantScope(platform, owner.tenantId);
+  for (;;) {
+    const { entries } = Problem.unwrap(await runtime.approvalsOwed(owner, PAGE));
+    const status = entries.length === 0 ? undefined : await findTenantStatus(scope);
+    if (status !== undefined && status !== "erasing") await upsertApprovals(scope, entries);
+    if (entries.length > 0) Problem.unwrap(await runtime.acknowledgeApprovals(owner, entries));
+    if (entries.length < PAGE) return;
+  }
 }
 
 /** Their messages come again later, and the error ends this part of the work. */
