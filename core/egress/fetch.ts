@@ -8,7 +8,7 @@ const MAX_STREAM_BYTES = 16 * 1024 * 1024;
 
 /**
  * `fetch` for every request that a tenant or a model had a say in: checks the URL, sends that very
- * URL, refuses redirects and caps the answer (GUARANTEES G11).
+ * URL, follows no redirect and caps the answer (GUARANTEES G11).
  *
  * Time is bounded by the caller's `init.signal`. An answer that is thrown away is cancelled, so no
  * socket is left draining.
@@ -23,7 +23,8 @@ export function egressFetch(fetch: Fetch, rule: EgressRule, caps: EgressCaps = {
     const url = checkUrl(target, rule);
     if (url instanceof Problem) throw new EgressFailure("refused", url.data.detail);
     const response = await fetch(url, { ...init, redirect: "manual" });
-    if (response.status >= 300 && response.status < 400) {
+    const redirects = response.status >= 300 && response.status < 400;
+    if (redirects && caps.handsOverRedirects !== true) {
       await discard(response);
       throw new EgressFailure("redirect", "the far side redirects, which is refused");
     }

@@ -1,5 +1,7 @@
 import type { HttpSpec, LlmSpec } from "../../core/agents/spec.ts";
 import type { Release } from "../../core/deployments/release.ts";
+import type { MemorySpec } from "../../core/memories/contract.ts";
+import type { Embedder } from "../../core/models/embedder.ts";
 import type { Model, Price } from "../../core/models/contract.ts";
 import type { Refusal } from "../../core/problem.ts";
 import type { Tool, ToolOffer } from "../../core/tools/contract.ts";
@@ -23,7 +25,11 @@ export type LlmInstalled = Ready & {
   model(ref: string): Model;
   tool(name: string): Tool | undefined;
   price(ref: string): Price | undefined;
+  /** Absent for an agent that has no memory. */
+  readonly memory?: InstalledMemory;
 };
+
+export type InstalledMemory = { readonly spec: MemorySpec; readonly embedder: Embedder };
 
 /** The same of an agent whose runtime is an endpoint. */
 export type HttpInstalled = Ready & {
@@ -33,6 +39,9 @@ export type HttpInstalled = Ready & {
 };
 
 export type Installed = LlmInstalled | HttpInstalled;
+
+/** Releases that were never live, kept whether or not something open needs them. */
+const ASIDE_KEPT = 64;
 
 /** Releases by generation: the newest is live for new invocations, older ones finish theirs. */
 export class Releases {
@@ -72,6 +81,16 @@ export class Releases {
     return installed;
   }
 
+  /** What is live, or else what was installed last and is about to be. */
+  newest(): Installed | undefined {
+    const live = this.live(0);
+    if (live !== undefined) return live;
+    const row = this.#sql.one<{ generation: number | null }>(
+      "SELECT max(generation) AS generation FROM release",
+    );
+    return typeof row?.generation === "number" ? this.get(row.generation) : undefined;
+  }
+
   /** Store without making live; the same generation again replaces a body nothing ran yet. */
   put(release: Release): void {
     this.#sql.run(
@@ -80,6 +99,30 @@ export class Releases {
       JSON.stringify(release),
     );
     this.#cache.delete(release.generation);
+  }
+
+  /** Made ready and kept nowhere. */
+  prepare(release: Release): Installed {
+    return this.#ready(release);
+  }
+
+  /**
+   * Store one that is never live: what a fork or a resumed run goes by. Numbered downwards from -1,
+   * each number once; of those that nothing open needs, the older are dropped.
+   */
+  putAside(release: Release): Installed {
+    const generation = Number(this.#meta.get("aside") ?? 0) - 1;
+    this.#meta.set("aside", String(generation));
+    this.#sql.run(
+      `DELETE FROM release WHERE generation < 0 AND generation > ? AND generation NOT IN
+         (SELECT generation FROM invocation WHERE pending = 1)`,
+      generation + ASIDE_KEPT,
+    );
+    this.put({ ...release, generation });
+    for (const known of this.#cache.keys()) {
+      if (known < 0 && known > generation + ASIDE_KEPT) this.#cache.delete(known);
+    }
+    return this.#ready({ ...release, generation });
   }
 
   /** The rows behind what is kept here are gone, or others. */

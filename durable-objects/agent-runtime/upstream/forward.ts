@@ -1,14 +1,139 @@
-import { RunFailure } from "../failure.ts";
+/**
+ * The run of an `http` agent: one request to its upstream, one answer (F91–F97, F107).
+ *
+ * U1  The step is recorded `sent` before the request is, and finished with the run's end.
+ * U2  What may not be sent twice goes only to an upstream that is known to be there; when its
+ *     answer is lost all the same, the outcome is unknown and the run says so.
+ * U3  A request that nobody took is tried again by the retry policy, and then kept: it waits for
+ *     the upstream without using up attempts, at most `keep_ms`.
+ * U4  Every request of a run carries one `Idempotency-Key`, and says whether it is a repetition.
+ */
+import { storedBody } from "../../../core/upstreams/body.ts";
+import { verdictOf } from "../../../core/upstreams/verdict.ts";
+import { appendEvents } from "../events.ts";
+import { Fenced, RunFailure } from "../failure.ts";
 import type { InvocationRow } from "../invocations.ts";
-import type { HttpClaim, Kernel } from "../kernel.ts";
+import { current, underWay, type HttpClaim, type Kernel } from "../kernel.ts";
+import { giveUp } from "../settle.ts";
+import { findStep, markSent } from "../steps.ts";
+import { askedBy, UPSTREAM_STEP, type Asked } from "./asked.ts";
+import { away, failureOf, nobody, TimedOut, turnedAway, unknownOutcome } from "./failures.ts";
+import { receive } from "./receive.ts";
 
-/** The run of an `http` agent: one request to its upstream, one answer. */
 export async function forward(
-  _kernel: Kernel,
+  kernel: Kernel,
   claim: HttpClaim,
 ): Promise<InvocationRow | undefined> {
-  throw new RunFailure(
-    { code: "upstream_failed", detail: `${claim.installed.upstream.host} is not asked yet` },
-    false,
+  const asked = askedBy(kernel, claim);
+  const { row } = asked;
+  const { keep_ms: keepMs } = claim.installed.spec.upstream;
+  if (row.created_ms + keepMs < kernel.now()) return keptTooLong(kernel, claim, keepMs);
+  demandUnsent(kernel, claim, asked);
+  const probe = admitted(kernel, claim);
+  if (!asked.safe && !(await kernel.health.reachable(claim.installed))) {
+    if (!current(kernel, claim)) throw new Fenced();
+    throw away(kernel, claim, { probe, problem: nobody("did not answer") });
+  }
+  sendStep(kernel, claim, asked);
+  return exchange(kernel, claim, asked, probe);
+}
+
+function keptTooLong(kernel: Kernel, claim: HttpClaim, keepMs: number) {
+  const problem = nobody(`was not there within ${keepMs} ms`);
+  return kernel.sql.transaction(() => giveUp(kernel, claim, "dead", problem, [], kernel.now()));
+}
+
+/** U2, and R2 of a run: the journal knows what was asked, and that it was. */
+function demandUnsent(kernel: Kernel, claim: HttpClaim, asked: Asked): void {
+  const row = findStep(kernel.sql, claim.id, UPSTREAM_STEP);
+  if (row === undefined) return;
+  if (row.input_hash !== hashOf(kernel, asked)) {
+    throw new RunFailure(
+      { code: "journal_mismatch", detail: "the request is another than the journal says" },
+      false,
+    );
+  }
+  if (row.state === "sent" && !asked.safe) throw unknownOutcome(kernel, claim);
+}
+
+/** Whether this call is the probe of an upstream that is not there. @throws Suspended */
+function admitted(kernel: Kernel, claim: HttpClaim): boolean {
+  const { name } = claim.installed.upstream;
+  const admittance = kernel.breakers.admit(name, kernel.now());
+  if (!admittance.ok) throw kernel.breakers.park(name, claim.id, false);
+  return admittance.probe;
+}
+
+/** U1. */
+function sendStep(kernel: Kernel, claim: HttpClaim, asked: Asked): void {
+  if (!current(kernel, claim)) throw new Fenced();
+  const nowMs = kernel.now();
+  const step = { key: UPSTREAM_STEP, kind: "upstream" as const, name: asked.outgoing.method };
+  const { id: invocationId, attempt } = claim;
+  kernel.sql.transaction(() => {
+    markSent(kernel.sql, {
+      ...step,
+      invocationId,
+      attempt,
+      inputHash: hashOf(kernel, asked),
+      nowMs,
+    });
+    appendEvents(kernel.sql, claim.id, claim.seq, [["step.started", step]], nowMs);
+  });
+  claim.seq += 1;
+  kernel.feed.changed(claim.id);
+}
+
+async function exchange(
+  kernel: Kernel,
+  claim: HttpClaim,
+  asked: Asked,
+  probe: boolean,
+): Promise<InvocationRow | undefined> {
+  const { spec, upstream } = claim.installed;
+  const { timeout_ms: timeoutMs } = spec.upstream;
+  kernel.faults.at("before-upstream");
+  const stop = new AbortController();
+  underWay(kernel, claim, stop);
+  const inTime = kernel.deadlines.after(timeoutMs, () => stop.abort(new TimedOut(timeoutMs)));
+  try {
+    const headers = fieldsOf(claim, asked);
+    const followsRedirects = !asked.proxied;
+    const context = { headers, followsRedirects, signal: stop.signal };
+    const response = await upstream.send(asked.outgoing, context);
+    kernel.faults.at("after-upstream");
+    if (!current(kernel, claim)) throw new Fenced();
+    const verdict = verdictOf(response.status, asked.safe, asked.proxied);
+    if (verdict !== "away") kernel.health.answered();
+    if (verdict === "answered") {
+      kernel.breakers.succeeded(upstream.name);
+      return await receive(kernel, claim, asked, response);
+    }
+    await response.body?.cancel().catch(() => undefined);
+    throw turnedAway(kernel, claim, { response, verdict, probe });
+  } catch (e) {
+    if (!current(kernel, claim)) throw new Fenced();
+    throw failureOf(kernel, claim, { error: e, safe: asked.safe, probe, signal: stop.signal });
+  } finally {
+    inTime();
+  }
+}
+
+/** U4. What was not sent as it came in is sent from what was stored. */
+function fieldsOf(claim: HttpClaim, { row }: Asked): Readonly<Record<string, string>> {
+  const stored = claim.row === undefined || claim.attempt > 1;
+  return {
+    "idempotency-key": `${claim.id}/${UPSTREAM_STEP}`,
+    "berth-invocation": claim.id,
+    ...(stored ? { "berth-replay": "true" } : {}),
+    ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
+  };
+}
+
+/** What is asked, as the journal holds it. */
+function hashOf(kernel: Kernel, { outgoing }: Asked): string {
+  const { method, path, headers, body } = outgoing;
+  return kernel.sha256(
+    JSON.stringify([method, path, headers, body === null ? "" : storedBody(body)]),
   );
 }
