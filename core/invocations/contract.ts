@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PageQuery } from "../page.ts";
+import { ProxyRequest, ProxyResponse } from "../upstreams/contract.ts";
 
 /** Closed set; the last four are terminal and never change (DECISIONS 11, 12). */
 export const InvocationStatus = z.enum([
@@ -64,6 +65,8 @@ export const Output = z.object({
       sources: z.array(z.object({ title: z.string(), quote: z.string() })).optional(),
     })
     .optional(),
+  /** What the upstream of an `http` agent answered to a proxied request. */
+  response: ProxyResponse.optional(),
 });
 export type Output = z.infer<typeof Output>;
 
@@ -76,7 +79,8 @@ export const Invocation = z.object({
   environment: z.string(),
   session_id: z.string(),
   status: InvocationStatus,
-  input: z.union([z.string(), z.array(z.unknown())]),
+  /** As it was sent; a proxied request as it was forwarded. */
+  input: z.union([z.string(), z.array(z.unknown()), z.object({ request: ProxyRequest })]),
   output: Output.nullable(),
   /** The problem that ended it (`failed`, `dead`), else null. */
   error: z.object({ code: z.string(), detail: z.string() }).nullable(),
@@ -117,7 +121,7 @@ export const InvocationListQuery = PageQuery.extend({
 export const Step = z.object({
   /** `<kind>.<path>#<occurrence>`, stable over re-execution. */
   key: z.string(),
-  kind: z.enum(["model", "tool"]),
+  kind: z.enum(["model", "tool", "memory", "upstream", "compensation"]),
   name: z.string(),
   state: z.enum(["planned", "sent", "done", "failed", "unknown"]),
   /** 0: taken over, finished, from the invocation this one goes on from; it cost nothing here. */

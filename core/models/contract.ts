@@ -1,5 +1,6 @@
-import type { ModelParameters } from "../agents/spec.ts";
+import type { KnowledgeItem, ModelParameters } from "../agents/spec.ts";
 import type { ProblemData } from "../problem.ts";
+import type { RetryableError } from "../runs/contract.ts";
 import type { ToolOffer } from "../tools/contract.ts";
 
 /** The global `fetch` or a stand-in; models and tools never reach for the global themselves. */
@@ -26,6 +27,10 @@ export type ModelRequest = {
   readonly parameters: ModelParameters;
   /** Stable over attempts and restarts; sent as `Idempotency-Key`. */
   readonly idempotencyKey: string;
+  /** Beside the messages, for a model that searches and quotes by itself. */
+  readonly passages?: readonly KnowledgeItem[];
+  /** What the messages ask for, when it is no answer; a model that reads them needs not be told. */
+  readonly task?: "summary";
 };
 
 /** Tokens of one call. `estimated` when the provider sent none: bytes / 4, rounded up. */
@@ -69,11 +74,19 @@ export class ModelFailure extends Error {
   readonly problem: ProblemData;
   /** From `Retry-After`, whole ms. */
   readonly retryAfterMs: number | undefined;
-  constructor(problem: ProblemData, retryable: boolean, retryAfterMs?: number) {
+  /** Which of the things that a retry may mend; absent when it was not told apart, or none. */
+  readonly kind: RetryableError | undefined;
+  constructor(
+    problem: ProblemData,
+    retryable: boolean,
+    retryAfterMs?: number,
+    kind?: RetryableError,
+  ) {
     super(problem.detail);
     this.problem = problem;
     this.retryable = retryable;
     this.retryAfterMs = retryAfterMs;
+    this.kind = kind;
   }
 }
 

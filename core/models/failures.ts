@@ -4,11 +4,11 @@
  *
  * Nothing of the provider's body gets out but a short message with everything key-like removed.
  */
-import { EgressFailure } from "../egress/contract.ts";
+import { EgressFailure, retryAfter } from "../egress/contract.ts";
+import type { RetryableError } from "../runs/contract.ts";
 import { ModelFailure } from "./contract.ts";
 
 const MOST_MESSAGE = 160;
-const MOST_RETRY_AFTER_MS = 86_400_000;
 
 /** The provider answered with a status that is not 2xx. `body` is its JSON, if it was JSON. */
 export function statusFailure(
@@ -22,12 +22,19 @@ export function statusFailure(
   const retryable = status === 408 || status === 429 || status >= 500;
   const retryAfterMs = retryable && headers ? retryAfter(headers) : undefined;
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return new ModelFailure({ code: "model_failed", detail, ...wait }, retryable, retryAfterMs);
+  const kind = retryable ? kindOf(status) : undefined;
+  return new ModelFailure({ code: "model_failed", detail, ...wait }, retryable, retryAfterMs, kind);
 }
 
 /** The provider answered 2xx with something that is no answer; worth another try. */
-export function brokenAnswer(detail: string): ModelFailure {
-  return new ModelFailure({ code: "model_failed", detail: `the provider ${detail}` }, true);
+export function brokenAnswer(detail: string, kind: RetryableError = "broken_answer"): ModelFailure {
+  const problem = { code: "model_failed" as const, detail: `the provider ${detail}` };
+  return new ModelFailure(problem, true, undefined, kind);
+}
+
+function kindOf(status: number): RetryableError {
+  if (status === 408) return "timeout";
+  return status === 429 ? "rate_limited" : "server_error";
 }
 
 /** The provider reported an error inside a stream that began well. */
@@ -44,7 +51,8 @@ export function terminalFailure(detail: string): ModelFailure {
 export function abortedFailure(signal: AbortSignal): ModelFailure {
   const reason: unknown = signal.reason;
   if (reason instanceof Error && reason.name === "TimeoutError") {
-    return new ModelFailure({ code: "timeout", detail: "the provider took too long" }, true);
+    const problem = { code: "timeout" as const, detail: "the provider took too long" };
+    return new ModelFailure(problem, true, undefined, "timeout");
   }
   return new ModelFailure({ code: "model_failed", detail: "the call was cancelled" }, false);
 }
@@ -61,10 +69,12 @@ export function thrownFailure(error: unknown, signal: AbortSignal, reached: bool
   if (refused !== undefined) {
     const retryable = refused.reason === "too_large";
     const detail = `the call to the provider was stopped: ${refused.message}`;
-    return new ModelFailure({ code: "model_failed", detail }, retryable);
+    const kind = retryable ? "broken_answer" : undefined;
+    return new ModelFailure({ code: "model_failed", detail }, retryable, undefined, kind);
   }
   if (error instanceof SyntaxError) return brokenAnswer("sent broken JSON");
-  return brokenAnswer(reached ? "broke off its answer" : "could not be reached");
+  if (reached) return brokenAnswer("broke off its answer");
+  return brokenAnswer("could not be reached", "unreachable");
 }
 
 const STATUS_DETAIL: Readonly<Record<number, string>> = {
@@ -105,15 +115,4 @@ function sanitised(message: string, secret: string | null): string {
     .replace(/[A-Za-z0-9_+/=-]{20,}/g, "[redacted]")
     .trim();
   return words.length > MOST_MESSAGE ? `${words.slice(0, MOST_MESSAGE).toWellFormed()}…` : words;
-}
-
-/** RFC 9110 §10.2.3; a date counts from the answer's own `Date`, so no clock is needed here. */
-function retryAfter(headers: Headers): number | undefined {
-  const text = headers.get("retry-after")?.trim();
-  if (text === undefined) return undefined;
-  const ms = /^\d{1,9}(\.\d{1,3})?$/.test(text)
-    ? Math.ceil(Number(text) * 1000)
-    : Date.parse(text) - Date.parse(headers.get("date") ?? "");
-  if (!Number.isFinite(ms)) return undefined;
-  return Math.min(Math.max(0, Math.ceil(ms)), MOST_RETRY_AFTER_MS);
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { RetryPolicy } from "../agents/spec.ts";
+import { RetryPolicy } from "./contract.ts";
 import { retryDelayMs } from "./retry.ts";
 
 const policy = (part: object) => RetryPolicy.parse({ base_ms: 100, cap_ms: 1000, ...part });

@@ -107,7 +107,9 @@ describe("the http tool", () => {
     expect(await call(http("/status-503"))).toEqual({
       isError: true,
       content: 'HTTP 503\n{"error":"this is 503"}',
+      temporary: { kind: "server_error" },
     });
+    expect(await call(http("/status-404"))).not.toHaveProperty("temporary");
     expect(await call(http("/empty"))).toEqual({ isError: false, content: "HTTP 204, no content" });
     expect(await call(http("/text"))).toEqual({ isError: false, content: "héllo" });
   });
@@ -148,6 +150,44 @@ describe("the http tool", () => {
       await server.log.wait(1, { state: "aborted" });
     },
   );
+
+  it("F98: tells what may be had later from what never will, and when", async () => {
+    expect(await call(http("/flaky-1"))).toMatchObject({
+      temporary: { kind: "server_error", retryAfterMs: 0 },
+    });
+    expect(await call(http("/status-429"))).toMatchObject({ temporary: { kind: "rate_limited" } });
+    expect(await failure(http("/close"))).toMatchObject({ kind: "unreachable" });
+    expect(await failure(http("/hang", { timeout_ms: 150 }))).toMatchObject({ kind: "timeout" });
+  });
+
+  it("K2: asks the far side whether a call took effect, and believes what it says", async () => {
+    const tool = http("/mute", {
+      method: "POST",
+      lookup: { url: `${server.url}/mute/{idempotency_key}` },
+      headers: { "X-Team": "a" },
+    });
+    const look = () => tool.lookup?.({}, { idempotencyKey: "inv/1", signal: AbortSignal.any([]) });
+    expect(await look()).toEqual({ happened: false });
+    await tool
+      .call({}, { idempotencyKey: "inv/1", signal: AbortSignal.any([]) })
+      .catch(() => undefined);
+    expect(await look()).toEqual({
+      happened: true,
+      result: { content: '{"receipt":"inv/1"}', isError: false },
+    });
+    const asked = server.requests.filter(({ method }) => method === "GET");
+    expect(asked).toHaveLength(2);
+    expect(asked[0]).toMatchObject({ path: "/mute/inv%2F1", headers: { "x-team": "a" } });
+  });
+
+  it("K2: knows nothing from a look-up that does not say", async () => {
+    const tool = http("/unsure", {
+      method: "POST",
+      lookup: { url: `${server.url}/unsure/{idempotency_key}` },
+    });
+    const asked = tool.lookup?.({}, { idempotencyKey: "k", signal: AbortSignal.any([]) });
+    await expect(asked).rejects.toMatchObject({ message: "The look-up was answered 202." });
+  });
 
   it.each(["/close", "/cut"])("cannot tell what became of %s", async (path) => {
     expect(await failure(http(path))).toMatchObject({ sent: true });
@@ -216,6 +256,7 @@ describe("F191: a secret in a tool's header", () => {
   });
 });
 
+const LOCAL_LOOKUP = "https://127.0.0.1/{idempotency_key}";
 const AUTHORIZATION = "/tools/0/headers/Authorization";
 
 describe("what publish refuses in tools", () => {
@@ -229,6 +270,9 @@ describe("what publish refuses in tools", () => {
     const Authorization = { secret: "CRM", prefix: "Bearer " };
     expect(check({ url: "https://a.example/", headers: { Authorization } })).toEqual([]);
     expect(check({ url: `${server.url}/x` })).toEqual([]);
+    const lookup = { url: "https://a.example/{id}/{idempotency_key}" };
+    const post = { url: "https://a.example/{id}", method: "POST", input_schema };
+    expect(check({ ...post, lookup, retry: {} })).toEqual([]);
   });
 
   it.each([
@@ -249,6 +293,11 @@ describe("what publish refuses in tools", () => {
     [{ url: "https://a.example/", headers: { "X-Api-Key": "k" } }, "/tools/0/headers/X-Api-Key"],
     [{ url: "https://a.example/", headers: { Host: { secret: "CRM" } } }, "/tools/0/headers/Host"],
     [{ url: "https://a.example/", input_schema: { type: "array" } }, "/tools/0/input_schema/type"],
+    [{ url: "https://a.example/", method: "POST", retry: {} }, "/tools/0/retry"],
+    [{ url: "https://a.example/", lookup: { url: "https://a.example/x" } }, "/tools/0/lookup/url"],
+    [{ url: "https://a.example/", lookup: { url: LOCAL_LOOKUP } }, "/tools/0/lookup/url"],
+    [{ url: "https://a.example/", compensate_with: "t" }, "/tools/0/compensate_with"],
+    [{ url: "https://a.example/", compensate_with: "none" }, "/tools/0/compensate_with"],
   ])("refuses %j", (tool, pointer) => {
     expect(check(tool)).toContain(pointer);
   });

@@ -3,13 +3,15 @@ import { newId } from "../../core/ids.ts";
 import { gcra } from "../../core/limits/gcra.ts";
 import type { ModelRequest } from "../../core/models/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
-import { fitsRow, pack } from "./content.ts";
+import { upstreamOf } from "./breaker.ts";
+import { fitsRow, pack, sealJson } from "./content.ts";
 import type { Call } from "./contract.ts";
 import { packEvents, type Fact } from "./events.ts";
 import { findByKey, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { type Prefix, writePrefix } from "./prefix.ts";
 import { hashOf, requestFor, worstCaseMicros, type Place } from "./prompt.ts";
+import { prepares } from "./memory/prepare.ts";
 import { openSession } from "./open-session.ts";
 import type { Installed, LlmInstalled } from "./releases.ts";
 import { inputMessages } from "./sessions.ts";
@@ -33,10 +35,11 @@ export type Admission =
 
 /**
  * Decide about one call, without an await from the first look to the last write:
- * idempotency → queue depth → rate → session → money → the invocation's row with its first events,
+ * idempotency → queue depth → rate → session → limits and money → the invocation's row with its first events,
  * and, when nothing is before it, the claim and the first step as `sent` (DECISIONS 5).
  *
- * A refusal is returned before anything is written: it burns neither key nor rate.
+ * A refusal is returned before anything is written: it burns neither key nor rate. One that is
+ * `Short` (./spend.ts) asks for a call to the tenant's gate, and to be decided anew after it.
  *
  * @param prefix  What it takes over from the journal it goes on from; it is then begun by being due.
  */
@@ -63,20 +66,28 @@ export function admit(
     ...(prefix && { branch: prefix.branch }),
   };
   const asks = installed.kind === "llm" ? firstRequest(kernel, { ...place, installed }) : undefined;
-  const bound = boundOf(call.maxCostMicros, installed);
-  if (bound !== undefined && asks !== undefined && worstOf(asks) > bound) return overBudget(bound);
+  const worst = asks === undefined ? 0 : worstOf(asks);
+  const demand = kernel.spend.demand(installed.release, call, worst, nowMs);
+  if (demand?.ok === false) return demand;
+  const bound = lower(boundOf(call.maxCostMicros, installed), demand?.boundMicros);
+  if (bound !== undefined && worst > bound) return overBudget(bound);
+  const short = demand && kernel.spend.short(demand);
+  if (short) return short;
   const held = prefix ? nowMs : call.heldUntilMs;
-  const starts = session.free && held === undefined && kernel.running.size < MAX_RUNNING;
+  const room = held === undefined && kernel.running.size < MAX_RUNNING;
+  const starts = session.free && room && kernel.intake.starts(installed);
   const dueMs = session.free ? (held ?? nowMs) : null;
-  const first = starts ? asks && firstStep(kernel, asks, nowMs) : undefined;
+  const later = asks === undefined || prepares(asks.installed) || !admitted(kernel, asks);
+  const first = starts && !later ? firstStep(kernel, asks, nowMs) : undefined;
   const begin: Beginning = { dueMs, starts, step: first?.step, tatUs: rate.tatUs };
   const write = (): InvocationRow => {
     session.take?.();
     const made = insertInvocation(kernel, call, { ...place, installed }, begin, nowMs);
     if (prefix) writePrefix(kernel.sql, made.id, prefix);
+    if (demand) kernel.spend.take(made.id, demand);
     return made;
   };
-  const alone = session.take === undefined && !prefix && fitsRow(call.input);
+  const alone = session.take === undefined && !prefix && !demand && fitsRow(call.input);
   const row = alone ? write() : kernel.sql.transaction(write);
   if (rate.tatUs !== null) kernel.rate.tatUs = rate.tatUs;
   const run = { attempt: 1, failures: 0, deltas: call.deltas, maxCostMicros: bound };
@@ -97,6 +108,11 @@ type Asks = { readonly request: ModelRequest; readonly installed: LlmInstalled }
 function firstRequest(kernel: Kernel, place: Place): Asks {
   const { installed } = place;
   return { request: requestFor(kernel, place, installed.spec.model, 0, []), installed };
+}
+
+/** Would its provider be asked now? Else it is not `sent` with the accept. */
+function admitted({ breakers }: Kernel, { installed }: Asks): boolean {
+  return breakers.closed(upstreamOf(installed.spec.model));
 }
 
 function worstOf({ installed, request }: Asks): number {
@@ -177,10 +193,12 @@ export function boundOf(
   callers: number | null | undefined,
   installed: Installed,
 ): number | undefined {
-  const bounds = [callers ?? undefined, installed.spec.limits.max_cost_micros].filter(
-    (bound) => bound !== undefined,
-  );
-  return bounds.length === 0 ? undefined : Math.min(...bounds);
+  return lower(callers ?? undefined, installed.spec.limits.max_cost_micros);
+}
+
+export function lower(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
 }
 
 type Beginning = {
@@ -213,7 +231,9 @@ function insertInvocation(
     due_ms: step ? null : dueMs,
     deltas: call.deltas ? 1 : 0,
     input: pack(kernel.sql, `${place.id}/input`, call.input),
-    metadata: call.metadata ? JSON.stringify(call.metadata) : null,
+    metadata: call.metadata
+      ? sealJson(kernel.sql, `${place.id}/metadata`, JSON.stringify(call.metadata))
+      : null,
     max_cost_micros: call.maxCostMicros ?? null,
     redriven_from: call.redrivenFrom ?? null,
     request_id: call.requestId,
@@ -263,6 +283,7 @@ const UNTOUCHED = {
   tokens: 0,
   pending: 1,
   first_output: null,
+  erased: null,
   branch: null,
 } as const satisfies Partial<InvocationRow>;
 

@@ -41,9 +41,12 @@ export function alarmDueMs(kernel: Kernel, nowMs: number): number | undefined {
   const times: number[] = [];
   if (kernel.running.size > 0 || owed === 1) times.push(nowMs + BEAT_MS);
   // At capacity nothing could be taken up: the run that ends next arms again.
-  if (due !== null && kernel.running.size < MAX_RUNNING) times.push(due);
+  const takes = kernel.running.size < MAX_RUNNING && !kernel.intake.shut;
+  if (due !== null && takes) times.push(due);
+  const checkMs = kernel.health.nextMs(nowMs);
+  if (checkMs !== undefined) times.push(checkMs);
   if (ended !== null) times.push(ended + DELTA_RETENTION_MS);
-  const probeMs = kernel.breakers.nextMs();
+  const probeMs = kernel.breakers.nextMs(nowMs);
   if (probeMs !== undefined) times.push(probeMs);
   return times.length === 0 ? undefined : Math.min(...times);
 }

@@ -111,8 +111,10 @@ export class Breakers {
   /**
    * What a run throws that was not let through, or whose probe failed: it waits for the upstream and
    * is taken up in its turn (B2).
+   *
+   * @param untilMs  Then it is taken up in any case, to find that its time is over.
    */
-  park(name: string, invocationId: string, probed: boolean): Suspended {
+  park(name: string, invocationId: string, probed: boolean, untilMs?: number): Suspended {
     const record = (): void => {
       this.#sql.run(
         `INSERT INTO parked VALUES (?, ?, ?)
@@ -125,13 +127,13 @@ export class Breakers {
     };
     const atMs = this.#dueMs(name);
     const told = { upstream: name, ...(atMs !== undefined && { probe_at: rfc3339(atMs) }) };
-    return new Suspended("upstream", undefined, [], record, told);
+    return new Suspended("upstream", untilMs, [], record, told);
   }
 
   /** Make one parked run due for each upstream whose probe is. */
   wakeDue(nowMs: number): void {
     for (const name of this.#open()) {
-      if ((this.#dueMs(name) ?? nowMs) > nowMs || this.#coming(name)) continue;
+      if ((this.#dueMs(name) ?? nowMs) > nowMs || this.#coming(name, nowMs)) continue;
       this.#sql.run(
         `UPDATE invocation SET due_ms = ? WHERE id = (
            SELECT p.invocation_id FROM parked p JOIN invocation i ON i.id = p.invocation_id
@@ -143,10 +145,11 @@ export class Breakers {
   }
 
   /** When `wakeDue` has something to do; undefined while nothing is parked. */
-  nextMs(): number | undefined {
+  nextMs(nowMs: number): number | undefined {
     const times = this.#open().flatMap((name) => {
       const atMs = this.#dueMs(name);
-      return atMs === undefined || this.#coming(name) || !this.#parked(name) ? [] : [atMs];
+      const wanted = atMs !== undefined && !this.#coming(name, nowMs) && this.#waits(name, nowMs);
+      return wanted ? [atMs] : [];
     });
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -181,20 +184,20 @@ export class Breakers {
   }
 
   /** Is one of the parked due already? */
-  #coming(name: string): boolean {
-    return this.#first(name, "NOT NULL");
+  #coming(name: string, nowMs: number): boolean {
+    return this.#sql.one(`${PARKED} AND i.due_ms <= ? LIMIT 1`, name, nowMs) !== undefined;
   }
 
-  #parked(name: string): boolean {
-    return this.#first(name, "NULL");
-  }
-
-  #first(name: string, due: "NULL" | "NOT NULL"): boolean {
-    const row = this.#sql.one(
-      `SELECT 1 FROM parked p JOIN invocation i ON i.id = p.invocation_id
-       WHERE p.name = ? AND i.status = 'waiting' AND i.due_ms IS ${due} LIMIT 1`,
-      name,
-    );
-    return row !== undefined;
+  #waits(name: string, nowMs: number): boolean {
+    const waits = `${PARKED} AND (i.due_ms IS NULL OR i.due_ms > ?) LIMIT 1`;
+    return this.#sql.one(waits, name, nowMs) !== undefined;
   }
 }
+
+/** The upstream that a model is asked at: its provider. */
+export function upstreamOf(ref: string): string {
+  return `model/${ref.slice(0, ref.indexOf("/"))}`;
+}
+
+const PARKED = `SELECT 1 FROM parked p JOIN invocation i ON i.id = p.invocation_id
+  WHERE p.name = ? AND i.status = 'waiting'`;

@@ -11,6 +11,8 @@ export const FAULT_POINTS = [
   "after-model",
   "before-tool",
   "after-tool",
+  "before-upstream",
+  "after-upstream",
   "before-settle",
   "after-settle",
   "before-retry",
@@ -25,6 +27,9 @@ const struck = new Set<FaultPoint>();
 
 export class Faults {
   readonly #armed = new Map<FaultPoint, number>();
+  /** Effect boundaries since `watch`; undefined while nobody watches. */
+  #passed: string[] | undefined;
+  #deadly: string | undefined;
   readonly #abort: ((reason: string) => void) | undefined;
 
   /** @param configured  Names from FAULT_POINTS: each strikes once in this isolate, then rests. */
@@ -40,6 +45,25 @@ export class Faults {
     this.#armed.set(point, visit);
   }
 
+  /**
+   * Note every effect boundary from here on.
+   *
+   * @param deadly  The one at which the object dies.
+   * @returns       A list that grows.
+   */
+  watch(deadly?: string): readonly string[] {
+    this.#deadly = deadly;
+    this.#passed = [];
+    return this.#passed;
+  }
+
+  /** A run stands between two states that a crash could leave behind (./effects.ts). */
+  boundary(name: string): void {
+    if (this.#passed === undefined || !this.#abort) return;
+    this.#passed.push(name);
+    if (name === this.#deadly) this.#strike(this.#abort, `boundary ${name}`);
+  }
+
   at(point: FaultPoint): void {
     const visit = this.#armed.get(point);
     if (visit === undefined || !this.#abort) return;
@@ -49,7 +73,11 @@ export class Faults {
     }
     this.#armed.delete(point);
     struck.add(point);
-    this.#abort(`fault point ${point}`);
-    throw new Error(`fault point ${point}`);
+    this.#strike(this.#abort, `fault point ${point}`);
+  }
+
+  #strike(abort: (reason: string) => void, reason: string): never {
+    abort(reason);
+    throw new Error(reason);
   }
 }

@@ -6,11 +6,15 @@ import {
   type ModelRequest,
 } from "../../core/models/contract.ts";
 import { estimateInputTokens } from "../../core/models/usage.ts";
+import { retries } from "../../core/runs/retry.ts";
 import { Deltas } from "./deltas.ts";
 import { appendEvents, type Fact } from "./events.ts";
-import { Fenced, RunFailure } from "./failure.ts";
+import { upstreamOf } from "./breaker.ts";
+import { perform } from "./effects.ts";
+import { Fenced, RunFailure, Suspended } from "./failure.ts";
 import { current, underWay, type Kernel, type LlmClaim } from "./kernel.ts";
 import { overBudget } from "./accept.ts";
+import { awaiting } from "./patience.ts";
 import { hashOf, requestFor, worstCaseMicros } from "./prompt.ts";
 import {
   chargeLost,
@@ -37,48 +41,114 @@ export type ModelStep = {
   readonly facts: readonly Fact[];
 };
 
-/**
- * Model call `i` of the run: the spec's model, then its fallbacks in order until one answers.
- *
- * @throws RunFailure  the last failure, retryable if any of them was
- */
-export async function callModel(
+/** What models are asked in turn, until one answers. */
+export type Question = {
+  /** The step's key at place `k` of the fallback list. */
+  keyAt(k: number): string;
+  request(ref: string): ModelRequest;
+  /** No words of it are shown: it is not the turn's answer. */
+  readonly silent?: boolean;
+};
+
+/** Model call `i` of the run. @throws RunFailure */
+export function callModel(
   kernel: Kernel,
   claim: LlmClaim,
   i: number,
   produced: readonly ModelMessage[],
 ): Promise<ModelStep> {
-  const refs = [claim.installed.spec.model, ...claim.installed.spec.fallback];
-  let retryable = false;
-  let last: ModelFailure | undefined;
-  const known = answeredAt(kernel, claim, i, refs.length);
-  for (const [k, ref] of refs.entries()) {
-    if (k < known) continue;
-    const sent = takeUp(kernel, claim, i, k, ref, produced);
-    if ("answer" in sent) return sent;
-    const begunAt = claim.seq;
-    try {
-      return await ask(kernel, claim, sent);
-    } catch (e) {
-      if (!current(kernel, claim)) throw new Fenced();
-      if (!(e instanceof ModelFailure)) throw e;
-      last = e;
-      retryable ||= e.retryable;
-      const spoken = claim.seq > begunAt;
-      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e, spoken);
-      else throw exhausted(kernel, claim, sent, e, spoken, retryable);
-    }
-  }
-  throw last ?? new Error("a spec has at least one model");
+  return askModel(kernel, claim, {
+    keyAt: (k) => modelKey(i, k),
+    request: (ref) => requestFor(kernel, claim, ref, i, produced),
+  });
 }
 
 /**
- * Place of the model whose answer to call `i` is in the journal, or -1 (R2): those before it failed
+ * Ask the spec's model, then its fallbacks in order until one answers.
+ *
+ * @throws RunFailure  the last failure, retryable if any of them was
+ */
+export async function askModel(
+  kernel: Kernel,
+  claim: LlmClaim,
+  question: Question,
+): Promise<ModelStep> {
+  const refs = [claim.installed.spec.model, ...claim.installed.spec.fallback];
+  let retryable = false;
+  let shut: Shut | undefined;
+  const known = answeredAt(kernel, claim, question, refs.length);
+  for (const [k, ref] of refs.entries()) {
+    if (k < known) continue;
+    const upstream = upstreamOf(ref);
+    const asked = k === known || (claim.first && question.keyAt(k) === modelKey(0, 0));
+    const door = asked ? LET_THROUGH : kernel.breakers.admit(upstream, kernel.now());
+    if (!door.ok) {
+      shut ??= { upstream, probed: false };
+      continue;
+    }
+    let begunAt = claim.seq;
+    let sent: Sent | ModelStep | undefined;
+    try {
+      const take = (): Sent | ModelStep => takeUp(kernel, claim, question, k, ref);
+      sent = kernel.spend.concerns(claim.id) ? await kernel.spend.funded(take) : take();
+      if ("answer" in sent) return sent;
+      begunAt = claim.seq;
+      const answer = await ask(kernel, claim, sent, question.silent);
+      kernel.breakers.succeeded(upstream);
+      return answer;
+    } catch (e) {
+      heard(kernel, claim, upstream, e);
+      if (!current(kernel, claim)) throw new Fenced();
+      if (!(e instanceof ModelFailure) || !sent || "answer" in sent) throw e;
+      retryable ||= e.retryable && retries(claim.installed.spec.retry, e.kind);
+      if (e.retryable && door.probe) shut ??= { upstream, probed: true };
+      const spoken = claim.seq > begunAt;
+      if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e, spoken);
+      else throw waiting(kernel, claim, exhausted(kernel, claim, sent, e, spoken, retryable), shut);
+    }
+  }
+  throw waiting(kernel, claim, undefined, shut);
+}
+
+/** A provider that is not asked for now. */
+type Shut = { readonly upstream: string; readonly probed: boolean };
+
+const LET_THROUGH = { ok: true, probe: false } as const;
+
+/** What a call that did not answer tells of its provider; what no retry mends tells nothing. */
+function heard(kernel: Kernel, claim: LlmClaim, upstream: string, e: unknown): void {
+  const { breakers, now } = kernel;
+  const fault = e instanceof ModelFailure && e.retryable && current(kernel, claim);
+  if (!fault) breakers.released(upstream);
+  else breakers.failed(upstream, now(), claim.installed.spec.breaker, e.retryAfterMs);
+}
+
+/** Once a provider that is not asked for now is back the run may go on: it waits for that. */
+function waiting(
+  kernel: Kernel,
+  claim: LlmClaim,
+  failure: RunFailure | undefined,
+  shut: Shut | undefined,
+): RunFailure | Suspended {
+  if (!shut) return failure ?? new RunFailure(NO_MODEL, false);
+  const parked = awaiting(kernel, claim, shut.upstream, shut.probed);
+  if (!failure || parked instanceof RunFailure) return failure ?? parked;
+  const record = (): void => {
+    failure.record();
+    parked.record();
+  };
+  return new Suspended(parked.reason, parked.dueMs, failure.facts, record, parked.told);
+}
+
+const NO_MODEL = { code: "internal", detail: "a spec has at least one model" } as const;
+
+/**
+ * Place of the model whose answer is in the journal, or -1 (R2): those before it failed
  * then, and asking them again could end in another answer than the one that was acted on.
  */
-function answeredAt(kernel: Kernel, claim: LlmClaim, i: number, places: number): number {
+function answeredAt(kernel: Kernel, claim: LlmClaim, { keyAt }: Question, places: number): number {
   if (claim.attempt === 1 && !claim.branch) return -1;
-  const keys = Array.from({ length: places }, (_, k) => modelKey(i, k));
+  const keys = Array.from({ length: places }, (_, k) => keyAt(k));
   return keys.findIndex((key) => findStep(kernel.sql, claim.id, key)?.state === "done");
 }
 
@@ -94,15 +164,14 @@ type Sent = {
 function takeUp(
   kernel: Kernel,
   claim: LlmClaim,
-  i: number,
+  question: Question,
   k: number,
   ref: string,
-  produced: readonly ModelMessage[],
 ): Sent | ModelStep {
-  const key = modelKey(i, k);
-  if (i === 0 && k === 0 && claim.first) return { key, ref, ...claim.first };
+  const key = question.keyAt(k);
+  if (claim.first && key === modelKey(0, 0)) return { key, ref, ...claim.first };
   const { sql } = kernel;
-  const first = requestFor(kernel, claim, ref, i, produced);
+  const first = question.request(ref);
   // A fallback asks another thing of, perhaps, the same provider: under a key of its own.
   const request = k === 0 ? first : { ...first, idempotencyKey: `${claim.id}/${key}` };
   const inputHash = hashOf(kernel, request);
@@ -122,9 +191,11 @@ function takeUp(
     if (lost) chargeLost(sql, claim.id, key, lost);
   };
   withinBudget(kernel, claim, ref, request, lost?.costMicros ?? 0, charge);
+  const aside = kernel.spend.putAside(claim.id, worstCaseMicros(claim.installed, ref, request));
   const nowMs = kernel.now();
   sql.transaction(() => {
     charge();
+    aside?.();
     const step = { key, kind: "model" as const, name: ref };
     markSent(sql, { ...step, invocationId: claim.id, attempt: claim.attempt, inputHash, nowMs });
     appendEvents(sql, claim.id, claim.seq, [["step.started", step]], nowMs);
@@ -134,22 +205,24 @@ function takeUp(
   return { key, ref, request };
 }
 
-async function ask(kernel: Kernel, claim: LlmClaim, sent: Sent): Promise<ModelStep> {
+async function ask(
+  kernel: Kernel,
+  claim: LlmClaim,
+  sent: Sent,
+  silent = false,
+): Promise<ModelStep> {
   kernel.faults.at("before-model");
   const lost = { key: sent.key, cost: () => lostCost(claim, sent.ref, sent.request) };
   const stop = new AbortController();
   underWay(kernel, claim, stop, lost);
   const model = claim.installed.model(sent.ref);
-  const deltas = claim.deltas ? new Deltas(kernel, claim) : undefined;
+  const deltas = claim.deltas && !silent ? new Deltas(kernel, claim) : undefined;
   const timeoutMs = claim.installed.spec.model_timeout_ms;
   const inTime = kernel.deadlines.after(timeoutMs, () => stop.abort(new TimedOut(timeoutMs)));
   try {
-    const answer = await model.answer(
-      sent.request,
-      deltas
-        ? { signal: stop.signal, onDelta: (text) => deltas.push(text) }
-        : { signal: stop.signal },
-    );
+    const { signal } = stop;
+    const options = deltas ? { signal, onDelta: (text: string) => deltas.push(text) } : { signal };
+    const answer = await perform(kernel, sent.key, () => model.answer(sent.request, options));
     kernel.faults.at("after-model");
     if (!current(kernel, claim)) throw new Fenced();
     return answered(kernel, claim, sent, answer, deltas?.rest() ?? []);

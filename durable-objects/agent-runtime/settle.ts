@@ -3,7 +3,7 @@ import type { InvocationStatus, Output } from "../../core/invocations/contract.t
 import type { ModelMessage } from "../../core/models/contract.ts";
 import type { ProblemData } from "../../core/problem.ts";
 import { withdrawApprovals } from "./approvals.ts";
-import { pack } from "./content.ts";
+import { pack, sealJson } from "./content.ts";
 import type { Suspended } from "./failure.ts";
 import { appendEvents, nextSeq, packEvents, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
@@ -34,7 +34,7 @@ type End = Extract<InvocationStatus, "succeeded" | "failed" | "dead" | "cancelle
 export function succeed(
   kernel: Kernel,
   claim: Claim,
-  step: ModelStep,
+  step: Pick<ModelStep, "record" | "facts" | "first">,
   answer: { readonly output: Output; readonly messages: readonly ModelMessage[] },
 ): InvocationRow | undefined {
   const { first } = step;
@@ -48,7 +48,8 @@ export function succeed(
       ...(first && { first }),
     });
   };
-  const alone = first && !turnsWait(kernel) && output.length <= SHORT_UNITS;
+  const plain = !turnsWait(kernel) && !kernel.spend.holds(claim.id);
+  const alone = first && plain && output.length <= SHORT_UNITS;
   return alone ? write() : kernel.sql.transaction(write);
 }
 
@@ -97,6 +98,20 @@ export function cancelRow(
   return end(kernel, claim, "cancelled", { ...left, facts: [cancelled] }) ?? row;
 }
 
+/** End whatever is not terminal as `failed`, like a cancel: what was under way is fenced out. */
+export function stopRow(
+  kernel: Kernel,
+  row: InvocationRow,
+  problem: ProblemData,
+  nowMs: number,
+): InvocationRow | undefined {
+  const lost = kernel.running.get(row.id)?.lost;
+  if (lost) chargeLost(kernel.sql, row.id, lost.key, lost.cost());
+  const seq = nextSeq(kernel.sql, row.id);
+  const claim = { id: row.id, attempt: row.attempt, sessionId: row.session_id, seq };
+  return giveUp(kernel, claim, "failed", problem, [], nowMs);
+}
+
 /** Is this attempt still the one that counts? */
 function open({ sql }: Kernel, { id, attempt }: Pick<Claim, "id" | "attempt">): boolean {
   const row = sql.one(
@@ -107,22 +122,29 @@ function open({ sql }: Kernel, { id, attempt }: Pick<Claim, "id" | "attempt">): 
   return row !== undefined;
 }
 
-/** Not terminal: the attempt failed and another one is due at `dueMs`. */
+/**
+ * Not terminal: another attempt is due at `dueMs`.
+ *
+ * @param failed  This one failed, and counts; else it goes on from where it is.
+ */
 export function retryLater(
   kernel: Kernel,
   claim: Claim,
   facts: readonly Fact[],
   dueMs: number,
   nowMs: number,
+  failed = true,
 ): void {
   const postponed = kernel.sql.one(
-    `UPDATE invocation SET status = 'accepted', failures = failures + 1, due_ms = ?
+    `UPDATE invocation SET status = 'accepted', failures = failures + ?, due_ms = ?
      WHERE id = ? AND attempt = ? AND status = 'running' RETURNING 1`,
+    failed ? 1 : 0,
     dueMs,
     claim.id,
     claim.attempt,
   );
   if (!postponed) return;
+  kernel.spend.rested(claim.id);
   const waiting: Fact = ["invocation.waiting", { reason: "retry", due_at: rfc3339(dueMs) }];
   appendEvents(kernel.sql, claim.id, claim.seq, [...facts, waiting], nowMs);
 }
@@ -143,6 +165,7 @@ export function suspend(
   );
   if (!suspended) return undefined;
   wait.record();
+  kernel.spend.rested(claim.id);
   const due = wait.dueMs === undefined ? {} : { due_at: rfc3339(wait.dueMs) };
   const waiting: Fact = ["invocation.waiting", { reason: wait.reason, ...due, ...wait.told }];
   appendEvents(kernel.sql, claim.id, claim.seq, [...wait.facts, waiting], nowMs);
@@ -176,7 +199,7 @@ function end(
   const change = {
     status,
     output: ending.output ?? null,
-    error: ending.error ?? null,
+    error: ending.error === undefined ? null : sealJson(sql, `${id}/error`, ending.error),
     completed_ms: kernel.now(),
     closing: packEvents(sql, id, seq, ending.facts),
     closed: seq,
@@ -196,6 +219,7 @@ function end(
     ...Object.values(change),
   );
   if (!ended) return undefined;
+  kernel.spend.ended(id, change.cost_micros);
   // Everything open runs: then no turn waits behind this one.
   if (turnsWait(kernel)) wakeNext(kernel, claim.sessionId, change.completed_ms);
   const { row } = claim;

@@ -1,15 +1,38 @@
 import type { Step } from "../../core/invocations/contract.ts";
 import { rfc3339 } from "../../core/clock.ts";
+import type { Recalled } from "../../core/memories/contract.ts";
 import type { ModelAnswer } from "../../core/models/contract.ts";
 import type { ToolResult } from "../../core/tools/contract.ts";
 import { pack, unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 
+/** What an upstream answered; the words themselves are the invocation's output. */
+export type UpstreamStep = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly size_bytes: number;
+  /** Of the output that was made of it: SHA-256 of its JSON, base64url. */
+  readonly output_sha256: string;
+};
+
 /** What a finished step gave; the journal's replayable input. */
 export type StepOutput =
   | { readonly answer: ModelAnswer }
   | { readonly result: ToolResult }
+  | { readonly recalled: RecalledPassages }
+  | { readonly response: UpstreamStep }
   | { readonly failure: { readonly code: string; readonly detail: string } };
+
+/** What a turn recalled before its first model call. */
+export type RecalledPassages = {
+  readonly passages: readonly Recalled[];
+  /** What compared; null when words alone decided. */
+  readonly embedding: string | null;
+  /** Why words alone did: the provider of embeddings' words. */
+  readonly failure?: string;
+};
+
+type StepKind = Step["kind"];
 
 /**
  * One step is one row, and that row is also its effect (DECISIONS 9). The first step of an
@@ -18,7 +41,7 @@ export type StepOutput =
  */
 export type StepRow = {
   readonly key: string;
-  readonly kind: "model" | "tool";
+  readonly kind: StepKind;
   readonly name: string;
   readonly state: "planned" | "sent" | "done" | "failed" | "unknown";
   readonly attempt: number;
@@ -31,6 +54,8 @@ export type StepRow = {
   readonly cost_micros: number;
   readonly started_ms: number;
   readonly finished_ms: number | null;
+  /** How often it was put off or sent again without an outcome; null for never. */
+  readonly tries?: number | null;
 };
 
 /** Key of model call `i` of a run at place `k` of the fallback list. */
@@ -43,12 +68,17 @@ export function toolKey(i: number, j: number): string {
   return `tool.${i}#${j}`;
 }
 
+/** Key of what makes tool call `j` of model call `i` undone. */
+export function undoKey(toolsKey: string): string {
+  return toolsKey.replace("tool.", "undo.");
+}
+
 const FIRST = modelKey(0, 0);
 
 export type StepStart = {
   readonly invocationId: string;
   readonly key: string;
-  readonly kind: "model" | "tool";
+  readonly kind: StepKind;
   readonly name: string;
   readonly attempt: number;
   readonly inputHash: string;
@@ -162,7 +192,7 @@ export function finishStep(
     `UPDATE step SET state = ?, output = ?, finished_ms = ?,
        input_tokens = input_tokens + ?, output_tokens = output_tokens + ?,
        estimated = max(estimated, ?), cost_micros = cost_micros + ?
-     WHERE invocation_id = ? AND key = ? AND state = 'sent'`,
+     WHERE invocation_id = ? AND key = ? AND state IN ('planned', 'sent', 'unknown')`,
     state,
     packed,
     nowMs,
@@ -170,6 +200,32 @@ export function finishStep(
     cost.outputTokens,
     cost.estimated ? 1 : 0,
     cost.costMicros,
+    invocationId,
+    key,
+  );
+}
+
+/** From one state that is not final to another. */
+export function moveStep(
+  sql: Sql,
+  invocationId: string,
+  key: string,
+  from: "planned" | "sent" | "unknown",
+  to: "planned" | "sent" | "unknown",
+): void {
+  sql.run(
+    "UPDATE step SET state = ? WHERE invocation_id = ? AND key = ? AND state = ?",
+    to,
+    invocationId,
+    key,
+    from,
+  );
+}
+
+/** Counted: it was put off, or goes out once more. */
+export function triedAgain(sql: Sql, invocationId: string, key: string): void {
+  sql.run(
+    "UPDATE step SET tries = coalesce(tries, 0) + 1 WHERE invocation_id = ? AND key = ?",
     invocationId,
     key,
   );
@@ -203,15 +259,20 @@ export function chargeLost(sql: Sql, invocationId: string, key: string, cost: St
   );
 }
 
-/** What was sent and will never be answered: a model's call has failed, a tool's is unknown. */
+/**
+ * What was sent and will never be answered: whether a tool's call took effect is unknown, any other
+ * has failed, as has what was only planned.
+ */
 export function closeSent(sql: Sql, invocationId: string, nowMs: number): void {
   const first = findFirst(sql, invocationId);
   if (first?.state === "sent") {
     changeFirst(sql, invocationId, firstFinished(first, "failed", NO_COST, nowMs));
   }
   sql.run(
-    `UPDATE step SET finished_ms = ?, state = CASE kind WHEN 'model' THEN 'failed' ELSE 'unknown' END
-     WHERE invocation_id = ? AND state = 'sent'`,
+    `UPDATE step SET finished_ms = ?,
+       state = CASE WHEN kind IN ('tool', 'compensation', 'upstream') AND state = 'sent' THEN 'unknown'
+         ELSE 'failed' END
+     WHERE invocation_id = ? AND state IN ('planned', 'sent')`,
     nowMs,
     invocationId,
   );
@@ -242,14 +303,18 @@ export function firstRow(row: {
   return { key: FIRST, kind: "model", ...first, input: null, output: row.first_output ?? null };
 }
 
-/** In the order of the run, which the clock does not always tell: a call, then its tools. */
+/** In the order of the run, which the clock does not always tell: a call, then its tools, what was
+ * undone last. */
 export function listSteps(sql: Sql, invocationId: string): StepRow[] {
   const first = findStep(sql, invocationId, FIRST);
   const rows = sql.all<StepRow>("SELECT * FROM step WHERE invocation_id = ?", invocationId);
   return [...(first ? [first] : []), ...rows].toSorted((a, b) => {
+    const undone = Number(a.kind === "compensation") - Number(b.kind === "compensation");
+    if (undone !== 0) return undone;
     const [ai = 0, an = 0] = numbersOf(a.key);
     const [bi = 0, bn = 0] = numbersOf(b.key);
-    return ai - bi || a.kind.localeCompare(b.kind) || an - bn;
+    if (a.kind === "compensation") return bi - ai || bn - an; // the last first
+    return ai - bi || placeOf(a) - placeOf(b) || an - bn;
   });
 }
 
@@ -346,6 +411,12 @@ function charged(first: FirstStep, cost: StepCost): FirstStep {
     estimated: Math.max(first.estimated, cost.estimated ? 1 : 0),
     cost_micros: first.cost_micros + cost.costMicros,
   };
+}
+
+/** What comes before what within one round: a summary and a recall, the model, its tools. */
+function placeOf({ key }: StepRow): number {
+  const place = ["compact", "memory", "model"].indexOf(key.slice(0, key.indexOf(".")));
+  return place === -1 ? 3 : place;
 }
 
 function numbersOf(key: string): number[] {

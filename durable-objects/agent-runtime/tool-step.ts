@@ -1,19 +1,11 @@
 import type { ModelMessage, ToolCall } from "../../core/models/contract.ts";
-import { ToolFailure, type Tool, type ToolResult } from "../../core/tools/contract.ts";
-import { cleared, foremost, hold, isHeld, noted } from "./consent.ts";
+import type { Tool, ToolResult } from "../../core/tools/contract.ts";
+import { foremost, hold, isHeld } from "./consent.ts";
 import { appendEvents, type Fact } from "./events.ts";
-import { Fenced, RunFailure } from "./failure.ts";
-import { current, underWay, type Kernel, type LlmClaim } from "./kernel.ts";
-import { findStep, finishStep, markSent, NO_COST, outputOf, toolKey } from "./steps.ts";
-
-/** A tool call that is in the journal, with its result when it has one. */
-export type SentCall = {
-  readonly key: string;
-  readonly call: ToolCall;
-  readonly tool: Tool | undefined;
-  readonly args: unknown;
-  readonly result: ToolResult | undefined;
-};
+import { Again, RunFailure, Suspended } from "./failure.ts";
+import { underWay, type Kernel, type LlmClaim } from "./kernel.ts";
+import { findStep, markSent, outputOf, toolKey } from "./steps.ts";
+import { callTool, type SentCall } from "./tool-call.ts";
 
 /**
  * Record the calls a model asked for as `sent`, with the facts of the model's step, in the caller's
@@ -33,7 +25,7 @@ export function sendTools(
     const known = journaled(kernel, claim, key, call);
     if (known) return known;
     const parsed = parseArguments(call.arguments);
-    const tool = parsed.ok ? claim.installed.tool(call.name) : undefined;
+    const tool = parsed.ok ? offered(claim, call.name) : undefined;
     markSent(kernel.sql, {
       invocationId: claim.id,
       key,
@@ -55,8 +47,9 @@ export function sendTools(
     ]);
     const args = parsed.ok ? parsed.value : undefined;
     const refused = refusal(call, parsed.ok, tool);
-    if (tool && isHeld({ tool, args })) hold(kernel.sql, claim.id, key);
-    return { key, call, tool, args, result: refused };
+    const held = tool && (isHeld({ tool, args }) || tool.rules?.breaker !== undefined);
+    if (held) hold(kernel.sql, claim.id, key);
+    return { key, call, tool, args, result: refused, doubtful: false };
   });
   if (facts.length > 0) {
     appendEvents(kernel.sql, claim.id, claim.seq, facts, kernel.now());
@@ -78,7 +71,7 @@ export async function callTools(
     calls.map((sent) => callTool(kernel, claim, sent, stop.signal)),
   );
   const reasons = outcomes.flatMap((it) => (it.status === "rejected" ? [it.reason] : []));
-  if (reasons.length > 0) throw foremost(reasons);
+  if (reasons.length > 0) throw soonest(reasons);
   return outcomes.flatMap((outcome, j): ModelMessage[] => {
     const call = calls[j]?.call;
     if (outcome.status === "rejected" || !call) return [];
@@ -86,57 +79,17 @@ export async function callTools(
   });
 }
 
-async function callTool(
-  kernel: Kernel,
-  claim: LlmClaim,
-  sent: SentCall,
-  signal: AbortSignal,
-): Promise<ToolResult> {
-  const row = findStep(kernel.sql, claim.id, sent.key);
-  if (row?.state === "done" && sent.result) return sent.result;
-  if (sent.result) return record(kernel, claim, sent, sent.result);
-  if (!sent.tool) throw new Error(`no tool ${sent.call.name}`);
-  const clear = cleared(kernel, claim, { key: sent.key, tool: sent.tool, args: sent.args });
-  if ("result" in clear) return record(kernel, claim, sent, clear.result);
-  try {
-    const result = await sent.tool.call(clear.args, {
-      idempotencyKey: `${claim.branch?.origin ?? claim.id}/${sent.key}`,
-      signal,
-    });
-    kernel.faults.at("after-tool");
-    return record(kernel, claim, sent, clear.edited ? noted(result, clear.args) : result);
-  } catch (e) {
-    if (!current(kernel, claim)) throw new Fenced();
-    if (!(e instanceof ToolFailure)) throw e;
-    return unanswered(kernel, claim, sent, e);
-  }
-}
-
-/** No answer was had: harmless if nothing was sent or the tool may be sent again, else unknown. */
-function unanswered(
-  kernel: Kernel,
-  claim: LlmClaim,
-  sent: SentCall,
-  failure: ToolFailure,
-): ToolResult {
-  if (!failure.sent || sent.tool?.idempotent) {
-    return record(kernel, claim, sent, { content: failure.message, isError: true });
-  }
-  throw unknownOutcome(kernel, claim, sent.key, sent.call.name);
-}
-
-function record(kernel: Kernel, claim: LlmClaim, sent: SentCall, result: ToolResult): ToolResult {
-  if (!current(kernel, claim)) throw new Fenced();
-  kernel.sql.transaction(() => {
-    const nowMs = kernel.now();
-    finishStep(kernel.sql, claim.id, sent.key, "done", { result }, NO_COST, nowMs);
-    const returned = { key: sent.key, call_id: sent.call.id, content: result.content };
-    const facts: Fact[] = [["tool.returned", { ...returned, is_error: result.isError }]];
-    appendEvents(kernel.sql, claim.id, claim.seq, facts, nowMs);
+/** What failed, and else the calls that are to be made again, and else what the others wait for. */
+function soonest(reasons: readonly unknown[]): unknown {
+  const agains = reasons.filter((it) => it instanceof Again);
+  const rest = reasons.filter((it) => !(it instanceof Again));
+  const failed = rest.some((it) => !(it instanceof Suspended));
+  if (failed || agains.length === 0) return foremost(rest);
+  const dueMs = Math.max(...agains.map((it) => it.dueMs));
+  const facts = agains.flatMap((it) => it.facts);
+  return new Again(dueMs, facts, () => {
+    for (const { record } of agains) record();
   });
-  claim.seq += 1;
-  kernel.feed.changed(claim.id);
-  return result;
 }
 
 /** R2, R4: what the journal knows of this call, or undefined when it is new. */
@@ -155,24 +108,17 @@ function journaled(
     );
   }
   const parsed = parseArguments(call.arguments);
-  const tool = parsed.ok ? claim.installed.tool(call.name) : undefined;
+  const tool = parsed.ok ? offered(claim, call.name) : undefined;
   const args = parsed.ok ? parsed.value : undefined;
   const output = outputOf(kernel.sql, row);
-  if (output && "result" in output) return { key, call, tool, args, result: output.result };
-  const refused = refusal(call, parsed.ok, tool);
-  if (refused || tool?.idempotent || row.state === "planned") return { key, call, tool, args, result: refused };
-  throw unknownOutcome(kernel, claim, key, call.name);
+  const known = output && "result" in output ? output.result : refusal(call, parsed.ok, tool);
+  return { key, call, tool, args, result: known, doubtful: row.state !== "planned" };
 }
 
-function unknownOutcome(kernel: Kernel, claim: LlmClaim, key: string, name: string): RunFailure {
-  const failure = {
-    code: "effect_unknown" as const,
-    detail: `whether tool ${name} took effect is unknown`,
-  };
-  const fact: Fact = ["step.finished", { key, state: "unknown", ...failure }];
-  return new RunFailure(failure, false, [fact], () =>
-    finishStep(kernel.sql, claim.id, key, "unknown", { failure }, NO_COST, kernel.now()),
-  );
+/** Undefined also for one that only compensates: models do not call it. */
+function offered({ installed }: LlmClaim, name: string): Tool | undefined {
+  const tool = installed.tool(name);
+  return tool?.rules?.offered === false ? undefined : tool;
 }
 
 function refusal(call: ToolCall, parsed: boolean, tool: Tool | undefined): ToolResult | undefined {

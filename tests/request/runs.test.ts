@@ -34,7 +34,7 @@ beforeAll(async () => {
       http("book", "book"),
       http("fails", "status-500"),
       http("hangs", "hang", { idempotent: true }),
-      http("pays", "close"),
+      http("pays", "close", { on_unknown: "fail" }),
       { kind: "clock", name: "watch" },
     ],
     max_steps: 3,
@@ -119,7 +119,7 @@ describe("a tool", () => {
     expect(await seenBy(FAR_SIDE, {})).toHaveLength(before.length);
   });
 
-  it("R4: whose outcome is unknown ends the run saying so, and is not sent again", async () => {
+  it("R4: whose outcome is unknown ends the run where its spec says so, and is not sent again", async () => {
     const done = await agent.ask("[[tool-call]] pays {}");
     expect(done).toMatchObject({ status: "failed", error: { code: "effect_unknown" } });
     expect(await seenBy(FAR_SIDE, { key: `${done.id}/tool.0#0` })).toHaveLength(1);
