@@ -40,6 +40,7 @@ export default defineConfig({
                 TEST_CLOUDFLARE_PORT: inject<number>("cloudflarePort"),
                 TEST_DNS_PORT: inject<number>("dnsPort"),
                 TEST_OIDC_PORT: inject<number>("oidcPort"),
+                TEST_UPSTREAM_PORT: inject<number>("upstreamPort"),
               },
             },
           })),

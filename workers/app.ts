@@ -17,10 +17,13 @@ import { issuers } from "./api/issuers.ts";
 import { invitations } from "./api/invitations.ts";
 import { keys } from "./api/keys.ts";
 import { leaving } from "./api/leaving.ts";
+import { knowledge } from "./api/knowledge.ts";
 import { members } from "./api/members.ts";
+import { memories } from "./api/memories.ts";
 import { myAccount } from "./api/my-account.ts";
 import { projects } from "./api/projects.ts";
 import { providers } from "./api/providers.ts";
+import { replays } from "./api/replays.ts";
 import { assignments, permissions, roles } from "./api/roles.ts";
 import { sealing } from "./api/sealing.ts";
 import { secrets } from "./api/secrets.ts";
@@ -28,6 +31,9 @@ import { ssoConnections } from "./api/sso.ts";
 import { tenant } from "./api/tenant.ts";
 import { tenants } from "./api/tenants.ts";
 import { transfers, transfersOfTenants } from "./api/transfers.ts";
+import { budgets } from "./api/budgets.ts";
+import { limits } from "./api/limits.ts";
+import { stops } from "./api/stops.ts";
 import { usage } from "./api/usage.ts";
 import { users } from "./api/users.ts";
 import { wellKnown } from "./auth/jwks.ts";
@@ -47,6 +53,7 @@ import { consolePages } from "./serve/console.ts";
 import { docs, platformHome } from "./serve/docs.ts";
 import { health } from "./serve/health.ts";
 import { invoke } from "./serve/invoke.ts";
+import { proxy } from "./serve/proxy.ts";
 import { describer, openapi } from "./serve/openapi.ts";
 import { tickets } from "./serve/tickets.ts";
 
@@ -82,17 +89,23 @@ app.tenant
   .route("/v1/agents", agentDeployments)
   .route("/v1/assignments", assignments)
   .route("/v1/approvals", approvals)
+  .route("/v1/memories", memories)
+  .route("/v1/knowledge", knowledge)
   .route("/v1/audit", audit)
   .route("/v1/callbacks", callbacks)
   .route("/callbacks", callbackReplies)
+  .route("/v1/budgets", budgets)
   .route("/v1/clients", clients)
   .route("/v1/admin/clients", clients)
   .route("/v1/deployments", deployments)
   .route("/v1/environments", environments)
   .route("/v1/invocations", invocations)
+  .route("/v1/invocations", replays)
   .route("/v1/invitations", invitations)
   .route("/v1/issuers", issuers)
   .route("/v1/keys", keys)
+  .route("/v1/limits", limits)
+  .route("/v1/stops", stops)
   .route("/v1/members", members)
   .route("/v1/projects", projects)
   .route("/v1/providers", providers)
@@ -116,6 +129,7 @@ app.tenant
   .route("/.well-known", wellKnown)
   .route("/.well-known", metadata)
   .route("/", invoke)
+  .route("/", proxy)
   .route("/", chat)
   .route("/", health)
   .route("/", openapi(describe))

@@ -1,4 +1,5 @@
 import type { AgentSpec } from "../agents/spec.ts";
+import type { ReleaseContent } from "../content/contract.ts";
 import type { Rules } from "../limits/contract.ts";
 import type { Price } from "../models/contract.ts";
 import type { WrappedKey } from "../seal/contract.ts";
@@ -40,10 +41,14 @@ export type Release = {
   readonly dataKeys?: readonly WrappedKey[];
   /** Objects that share the agent's limits; absent for one. */
   readonly objects?: number;
+  /** Nothing is begun until it is resumed; absent for an agent that is not paused. */
+  readonly paused?: true;
   /** The named secrets its spec and providers refer to, as they are sent now. */
   readonly secrets?: readonly SealedSecret[];
   /** The agent's; absent in an older release. */
   readonly projectId?: string;
+  /** What the tenant says of its content; absent where it has said nothing. */
+  readonly content?: ReleaseContent;
   /** Limits, budgets and stops of the tenant that can concern this agent; absent where none can. */
   readonly rules?: Rules;
 };

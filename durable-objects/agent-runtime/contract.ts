@@ -1,8 +1,13 @@
+import type { MemoryRpc } from "./contract-memory.ts";
 import type { Invocation, InvocationStatus } from "../../core/invocations/contract.ts";
 import type { Addressed } from "../../core/deployments/homes.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Refusal } from "../../core/problem.ts";
+import type { HandoverRpc } from "./contract-handover.ts";
+import type { ReplaysRpc } from "./contract-replays.ts";
+import type { UpstreamRpc } from "./contract-upstream.ts";
 import type { WaitsRpc } from "./contract-waits.ts";
+import type { Account, Asked } from "../tenant-gate/contract-leases.ts";
 import type { Text } from "./text.ts";
 
 /** Whose object this is; every call carries it and the object refuses any other (G7). */
@@ -32,8 +37,14 @@ export type Call = {
   readonly traceparent?: string;
   /** True: write deltas as the model speaks. */
   readonly deltas: boolean;
+  /** `input` is a request for the upstream, as it came by the agent's proxy. */
+  readonly proxied?: true;
+  /** Of a proxied request's body. */
+  readonly sizeBytes?: number;
   /** The terminal invocation this one repeats. */
   readonly redrivenFrom?: string;
+  /** The batch it is an input of. */
+  readonly batch?: string;
   /** It is not begun before this: others may join it (merge.ts). */
   readonly heldUntilMs?: number;
 };
@@ -67,7 +78,12 @@ export type LedgerEntry = {
   >;
   readonly agentId: string;
   readonly principal: string;
+  readonly projectId?: string;
+  /** Whom it was made for. */
+  readonly userId?: string;
   readonly usage: readonly UsageRecord[];
+  /** The batch it was an input of. */
+  readonly batchId?: string;
 };
 
 /** One model call as owed. `id` is the invocation's id and the step's key. */
@@ -107,8 +123,13 @@ export type ObjectPage = {
   readonly next?: ObjectCursor;
 };
 
+export type HeldLeases = { readonly ok: true; readonly accounts: readonly Account[] };
+
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
-export type AgentRuntimeRpc = WaitsRpc & {
+export type AgentRuntimeRpc = MemoryRpc & WaitsRpc &
+  ReplaysRpc &
+  UpstreamRpc &
+  HandoverRpc & {
   /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
   invoke(call: Call, waitMs: number): Promise<Answered | Refusal>;
   /** The same, answering with the event stream as SSE bytes from the first event on. */
@@ -120,6 +141,10 @@ export type AgentRuntimeRpc = WaitsRpc & {
   /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */
   events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal>;
   cancel(owner: Owner, invocationId: string): Promise<Found | Refusal>;
+  /** What is held of these leases; `give`: what of it is free goes back. */
+  leases(owner: Owner, asked: readonly Asked[], give: boolean): Promise<HeldLeases | Refusal>;
+  /** Run what is live now, and end what a stop holds. */
+  obey(owner: Owner): Promise<Acknowledged | Refusal>;
   /** A new invocation from a terminal one's input (`redriven_from`), same session. */
   retry(owner: Owner, invocationId: string, call: Omit<Call, "input">): Promise<Answered | Refusal>;
   /** Store a release without making it live; idempotent by generation. */

@@ -3,7 +3,9 @@ import { Ownership, pullRelease } from "./installation.ts";
 import { Breakers } from "./breaker.ts";
 import { type Desk } from "./approval-desk.ts";
 import { ChatRoom } from "./chat-room.ts";
-import type { Call, Found, Owner } from "./contract.ts";
+import { ContentSeal } from "./content-seal.ts";
+import type { Acknowledged, Answered, Call, Found, Owner } from "./contract.ts";
+import type { Condition, Proxied } from "./contract-upstream.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
@@ -11,14 +13,23 @@ import { findInvocation, onWire, type InvocationRow, type Naming } from "./invoc
 import { AT_REST, Life } from "./life.ts";
 import type { Kernel } from "./kernel.ts";
 import { Meta } from "./meta.ts";
+import type { Prefix } from "./prefix.ts";
 import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
+import { gatePorts } from "./gate.ts";
 import { Runner } from "./runner.ts";
+import { Spend } from "./spend.ts";
+import { stopOpen } from "./stops.ts";
 import { configOf, sha256 } from "./settings.ts";
 import { createSigner } from "./signer.ts";
 import { cancelRow } from "./settle.ts";
-import { enter } from "./session-policy.ts";
+import { enter, type Entry } from "./session-policy.ts";
 import { Sql } from "./sql.ts";
+import { LiveAnswers } from "./upstream/answers.ts";
+import { Health } from "./upstream/health.ts";
+import { Intake } from "./upstream/intake.ts";
+import { misfitOf } from "./upstream/misfit.ts";
+import { answerTo, conditionOf } from "./upstream/proxy.ts";
 import { eventStream } from "./stream.ts";
 import { migrate } from "./tables.ts";
 import { textOf, type Text } from "./text.ts";
@@ -55,27 +66,42 @@ export class Incarnation {
     migrate(sql, meta); // synchronous: nothing is delivered before it returns
     this.ownership = new Ownership(meta);
     const deadlines = new Deadlines();
+    const now = () => Date.now();
+    const releases = new Releases(sql, meta, (release) => ready(release, env, () => this.kernel));
+    const checked = () => this.runner.due();
+    const recovered = (name: string) => this.recovered(name);
+    const health = new Health({ meta, releases, deadlines, now, checked, recovered });
     this.faults = new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints);
     this.kernel = {
       sql,
-      releases: new Releases(sql, meta, (release) => ready(release, env)),
+      releases,
       feed: new Feed(deadlines),
       deadlines,
       faults: this.faults,
       breakers: new Breakers(
         sql,
         () => Date.now(),
-        () => this.runner.due(),
+        () => this.backAgain(),
       ),
+      intake: new Intake(releases, health),
+      health,
+      answers: new LiveAnswers(),
       now: () => Date.now(),
       running: new Map(),
       open: { count: 0 },
       rate: { tatUs: undefined },
       joins: { known: undefined },
+      spend: new Spend(
+        sql,
+        () => this.kernel.releases.live(0)?.release,
+        gatePorts(env, this.ownership),
+        () => Date.now(),
+      ),
       random: () => Math.random(),
       sha256,
       signer: createSigner(masterKeys),
     };
+    sql.sealing = new ContentSeal(() => releases.live(0)?.release, masterKeys);
     this.runner = new Runner(this.kernel, {
       setAlarm: (atMs) => {
         tally.alarm_writes += 1;
@@ -97,6 +123,18 @@ export class Incarnation {
     this.life = new Life(ctx, env, this.kernel, meta, this.ownership, this.runner);
   }
 
+  /** What was kept for an upstream may go, in its order. */
+  backAgain(): void {
+    this.kernel.intake.drain();
+    this.runner.due();
+  }
+
+  /** A health check says that the upstream is there again. */
+  recovered(name: string): void {
+    this.kernel.breakers.succeeded(name);
+    this.backAgain();
+  }
+
   /** Reaches the call that is in flight; a terminal invocation stays what it is. */
   async cancel(owner: Owner, invocationId: string): Promise<Found | Refusal> {
     const found = await this.find(owner, invocationId);
@@ -113,17 +151,20 @@ export class Incarnation {
   }
 
   /** @param waitMs  Above 0: also wait for the end, from before the run could reach it. */
-  async accept(call: Call, waitMs = 0): Promise<Admitted | Refusal> {
+  async accept(call: Call, waitMs = 0, prefix?: Prefix): Promise<Admitted | Refusal> {
     if (this.life.resting && !(await this.life.awake(call.owner))) {
       return { ok: false, problem: AT_REST };
     }
     this.runner.wake();
-    const installed = this.installed(call.owner, call.generation) ?? (await this.pull(call.owner));
+    const installed = this.#basisOf(call, prefix) ?? (await this.pull(call.owner));
     if (!installed) return refuse("not_deployed", "no version of this agent is live here");
+    const misfit = misfitOf(call, installed);
+    if (misfit) return misfit;
     const kernel = this.kernel;
     kernel.faults.at("before-accept");
-    const nowMs = Date.now();
-    const admitted = enter(kernel, call, installed, nowMs);
+    const decide = (): Entry => enter(kernel, call, installed, Date.now(), prefix);
+    const first = decide();
+    const admitted = first.ok ? first : await kernel.spend.retried(first, decide);
     if (!admitted.ok) return admitted;
     const { id, replayed, sessionId } = admitted;
     if (replayed && resting(this.row(id).status)) return { ok: true, id, replayed };
@@ -137,6 +178,67 @@ export class Incarnation {
     return { ok: true, id, replayed, ended };
   }
 
+  /** Accept what goes on from another one's journal; it begins at once where it may. */
+  async branch(call: Call, prefix: Prefix | undefined): Promise<Answered | Refusal> {
+    const accepted = await this.accept(call, 0, prefix);
+    if (!accepted.ok) return accepted;
+    this.runner.due();
+    const { id, replayed } = accepted;
+    const row = this.row(id);
+    return { ok: true, id, status: row.status, replayed, body: this.body(row, call.owner) };
+  }
+
+  /** What a call goes by: a prefix brings its own, and else it is what is live. */
+  #basisOf(call: Call, prefix: Prefix | undefined): Installed | undefined {
+    if (!prefix) return this.installed(call.owner, call.generation);
+    const { aside, installed } = prefix;
+    return aside ? this.kernel.releases.putAside(installed.release) : installed;
+  }
+
+  /** Accept a request for the upstream; its caller is answered from the first byte on. */
+  async proxy(call: Call, waitMs: number): Promise<Proxied | Refusal> {
+    const accepted = await this.accept(call);
+    if (!accepted.ok) return accepted;
+    const { id, replayed } = accepted;
+    const shown = (row: InvocationRow) => this.body(row, call.owner);
+    return answerTo(this.kernel, { id, replayed, untilMs: Date.now() + waitMs, shown });
+  }
+
+  /** A release is installed: is its upstream there? From here on that is asked again and again. */
+  async probe(installed: Installed): Promise<Acknowledged | Refusal> {
+    if (installed.kind === "llm" || installed.spec.upstream.health === undefined) {
+      return { ok: true };
+    }
+    const there = await this.kernel.health.check(installed);
+    this.runner.arm();
+    return there
+      ? { ok: true }
+      : refuse("upstream_failed", "the health check was not answered 2xx");
+  }
+
+  async refresh(owner: Owner): Promise<Acknowledged | Refusal> {
+    if (!this.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    await this.pull(owner);
+    this.backAgain();
+    return { ok: true };
+  }
+
+  async restart(owner: Owner): Promise<Acknowledged | Refusal> {
+    if (!this.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    if (this.life.resting) return { ok: true };
+    this.runner.rest();
+    this.kernel.health.forget();
+    this.kernel.releases.forget();
+    this.kernel.intake.drain();
+    this.runner.resume();
+    return { ok: true };
+  }
+
+  condition(owner: Owner): Condition | Refusal {
+    if (!this.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    return conditionOf(this.kernel);
+  }
+
   installed(owner: Owner, generation: number): Installed | undefined {
     if (!this.ownership.holds(owner)) return undefined;
     return this.kernel.releases.live(generation);
@@ -147,12 +249,15 @@ export class Incarnation {
     const release = await pullRelease(this.#env, owner);
     if (!release || !this.ownership.settle(release)) return undefined;
     this.kernel.releases.put(release);
-    return this.kernel.releases.live(release.generation);
+    const installed = this.kernel.releases.live(release.generation);
+    stopOpen(this.kernel, this.runner);
+    return installed;
   }
 
   async tellLedger(): Promise<void> {
     const { owner } = this.ownership;
     if (owner) await this.#env.LEDGER.send(owner);
+    await this.kernel.spend.report();
   }
 
   async find(

@@ -9,8 +9,12 @@ import type { Feed } from "./feed.ts";
 import type { HttpInstalled, Installed, LlmInstalled, Releases } from "./releases.ts";
 import type { InvocationRow } from "./invocations.ts";
 import type { Signer } from "./signer.ts";
+import type { Spend } from "./spend.ts";
 import type { Sql } from "./sql.ts";
 import type { FirstStep, StepCost } from "./steps.ts";
+import type { LiveAnswers } from "./upstream/answers.ts";
+import type { Health } from "./upstream/health.ts";
+import type { Intake } from "./upstream/intake.ts";
 
 /** What the object's modules work with. Made once by the object; nothing in it knows the class. */
 export type Kernel = {
@@ -20,6 +24,10 @@ export type Kernel = {
   readonly deadlines: Deadlines;
   readonly faults: Faults;
   readonly breakers: Breakers;
+  /** What may begin now: an agent can be paused, its upstream down. */
+  readonly intake: Intake;
+  readonly health: Health;
+  readonly answers: LiveAnswers;
   readonly now: Clock;
   /** Runs of this incarnation by invocation: the attempt that may speak, and its stop. */
   readonly running: Map<string, Running>;
@@ -34,6 +42,8 @@ export type Kernel = {
   /** SHA-256, base64url. Synchronous: it is used inside transactions (DECISIONS 29). */
   readonly sha256: (text: string) => string;
   readonly signer: Signer;
+  /** What the tenant's limits and budgets leave room for. */
+  readonly spend: Spend;
 };
 
 export type Running = {

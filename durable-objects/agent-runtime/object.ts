@@ -7,6 +7,9 @@ import {
   owesApprovals,
   readApproval,
 } from "./approval-desk.ts";
+import type { Cancelling, HandedOver, Results } from "./contract-handover.ts";
+import type { MemoryRpc } from "./contract-memory.ts";
+import type { Condition, Proxied } from "./contract-upstream.ts";
 import type {
   CallbackReply,
   FoundApproval,
@@ -24,6 +27,7 @@ import type {
   AgentRuntimeRpc,
   Call,
   Found,
+  HeldLeases,
   FoundEvents,
   Streaming,
   LedgerPage,
@@ -32,10 +36,14 @@ import type {
   ObjectRow,
   Owner,
 } from "./contract.ts";
+import type { Asked } from "../tenant-gate/contract-leases.ts";
 import type { Faults } from "./faults.ts";
+import { cancelBatch, handOver, results } from "./handover.ts";
 import { AT_REST } from "./life.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
+import { MemoryDesk } from "./memory/desk.ts";
 import { knows } from "./open-session.ts";
+import { Replays } from "./replays.ts";
 import { listSteps, stepOnWire } from "./steps.ts";
 import { textOf } from "./text.ts";
 import type { Addressed } from "../../core/deployments/homes.ts";
@@ -59,11 +67,15 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   /** For tests inside this isolate: a field of the instance is out of reach of RPC. */
   readonly faults: Faults;
   readonly #self: Incarnation;
+  readonly #replays: Replays;
+  readonly #memory: MemoryDesk;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#self = new Incarnation(ctx, env);
     this.faults = this.#self.faults;
+    this.#replays = new Replays(this.#self, env);
+    this.#memory = new MemoryDesk(this.#self);
   }
 
   async invoke(call: Call, waitMs: number): Promise<Answered | Refusal> {
@@ -126,17 +138,70 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return { ok: true, id, status: made.status, replayed, body: this.#self.body(made, owner) };
   }
 
+  async handOver(owner: Owner, calls: readonly Call[]): Promise<HandedOver | Refusal> {
+    return handOver(this.#self, owner, calls);
+  }
+
+  async cancelBatch(owner: Owner, speaker: string, batch: string): Promise<Cancelling | Refusal> {
+    return cancelBatch(this.#self, owner, speaker, batch);
+  }
+
+  async results(owner: Owner, ids: readonly string[]): Promise<Results | Refusal> {
+    return results(this.#self, owner, ids);
+  }
+
+  async replay(...asked: Parameters<Replays["replay"]>): Promise<Found | Refusal> {
+    return this.#replays.replay(...asked);
+  }
+
+  async fork(...asked: Parameters<Replays["fork"]>): Promise<Answered | Refusal> {
+    return this.#replays.fork(...asked);
+  }
+
+  async resume(...asked: Parameters<Replays["resume"]>): Promise<Answered | Refusal> {
+    return this.#replays.resume(...asked);
+  }
+
+  async receipt(owner: Owner, invocationId: string): Promise<Found | Refusal> {
+    return this.#replays.receipt(owner, invocationId);
+  }
+
+  async letter(owner: Owner, invocationId: string): Promise<Found | Refusal> {
+    return this.#replays.letter(owner, invocationId);
+  }
+
+  async amend(...asked: Parameters<Replays["amend"]>): Promise<Found | Refusal> {
+    return this.#replays.amend(...asked);
+  }
+
   async install(release: Release): Promise<Acknowledged | Refusal> {
     const mine = this.#self.ownership.settle(release);
     if (mine) this.#self.kernel.releases.put(release);
     return mine ? { ok: true } : refuse("not_found", "no such agent");
   }
 
+  async proxy(call: Call, waitMs: number): Promise<Proxied | Refusal> {
+    return this.#self.proxy(call, waitMs);
+  }
+
+  async refresh(owner: Owner): Promise<Acknowledged | Refusal> {
+    return this.#self.refresh(owner);
+  }
+
+  async restart(owner: Owner): Promise<Acknowledged | Refusal> {
+    return this.#self.restart(owner);
+  }
+
+  async condition(owner: Owner): Promise<Condition | Refusal> {
+    return this.#self.condition(owner);
+  }
+
   async health(owner: Owner, generation: number): Promise<Acknowledged | Refusal> {
     if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
     const installed = this.#self.kernel.releases.get(generation);
     if (!installed) return refuse("not_deployed", `generation ${generation} is not installed`);
-    return installed.check();
+    const able = installed.check();
+    return able.ok ? this.#self.probe(installed) : able;
   }
 
   async approval(owner: Owner, id: string): Promise<FoundApproval | Refusal> {
@@ -171,6 +236,21 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return this.#self.desk(owner, (desk) => answerCallback(desk, answer));
   }
 
+  async leases(
+    owner: Owner,
+    asked: readonly Asked[],
+    give: boolean,
+  ): Promise<HeldLeases | Refusal> {
+    if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    return { ok: true, accounts: this.#self.kernel.spend.asked(asked, give) };
+  }
+
+  async obey(owner: Owner): Promise<Acknowledged | Refusal> {
+    if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    await this.#self.pull(owner);
+    return { ok: true };
+  }
+
   async ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal> {
     if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
     const entries = ledgerPage(this.#self.kernel, owner.agentId, this.#self.naming(owner), limit);
@@ -183,6 +263,42 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     this.#self.kernel.faults.at("before-acknowledge");
     acknowledge(this.#self.kernel, ids);
     return { ok: true };
+  }
+
+  async learn(...asked: Parameters<MemoryRpc["learn"]>): ReturnType<MemoryRpc["learn"]> {
+    return this.#memory.learn(...asked);
+  }
+
+  async memory(...asked: Parameters<MemoryRpc["memory"]>): ReturnType<MemoryRpc["memory"]> {
+    return this.#memory.memory(...asked);
+  }
+
+  async memories(...asked: Parameters<MemoryRpc["memories"]>): ReturnType<MemoryRpc["memories"]> {
+    return this.#memory.memories(...asked);
+  }
+
+  async searchMemory(...asked: Parameters<MemoryRpc["searchMemory"]>): ReturnType<MemoryRpc["searchMemory"]> {
+    return this.#memory.searchMemory(...asked);
+  }
+
+  async forget(...asked: Parameters<MemoryRpc["forget"]>): ReturnType<MemoryRpc["forget"]> {
+    return this.#memory.forget(...asked);
+  }
+
+  async addDocument(...asked: Parameters<MemoryRpc["addDocument"]>): ReturnType<MemoryRpc["addDocument"]> {
+    return this.#memory.addDocument(...asked);
+  }
+
+  async document(...asked: Parameters<MemoryRpc["document"]>): ReturnType<MemoryRpc["document"]> {
+    return this.#memory.document(...asked);
+  }
+
+  async documents(...asked: Parameters<MemoryRpc["documents"]>): ReturnType<MemoryRpc["documents"]> {
+    return this.#memory.documents(...asked);
+  }
+
+  async passages(...asked: Parameters<MemoryRpc["passages"]>): ReturnType<MemoryRpc["passages"]> {
+    return this.#memory.passages(...asked);
   }
 
   async rest(owner: Owner, open?: "cancel"): Promise<Acknowledged | Refusal> {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { alarmDueMs, BEAT_MS, hasOutbox, safeAlarmMs } from "./alarm.ts";
 import { MAX_RUNNING } from "./accept.ts";
-import { dueInvocations, requeueOrphans, takeUp } from "./claim.ts";
+import { requeueOrphans, takeUp } from "./claim.ts";
 import { DELTA_RETENTION_MS, dropDeltas } from "./events.ts";
 import type { InvocationRow } from "./invocations.ts";
 import { current, type Claim, type Kernel } from "./kernel.ts";
@@ -98,7 +98,7 @@ export class Runner {
     } else {
       feed.changed(id);
     }
-    if (open.count > running.size) this.#dispatch();
+    if (open.count > running.size || this.#kernel.intake.draining) this.#dispatch();
     if (row?.status === "waiting") this.#set(0); // it may be due before the next beat
     this.arm();
   }
@@ -116,6 +116,7 @@ export class Runner {
     if (this.#resting) return;
     try {
       this.wake();
+      this.#kernel.health.tick(this.#ports.now());
       this.#dispatch();
       dropDeltas(this.#kernel.sql, this.#ports.now() - DELTA_RETENTION_MS, DISPATCH_LIMIT);
       if (hasOutbox(this.#kernel)) await this.#ports.tellLedger();
@@ -156,7 +157,7 @@ export class Runner {
     const nowMs = this.#ports.now();
     this.#kernel.breakers.wakeDue(nowMs);
     const places = Math.min(DISPATCH_LIMIT, MAX_RUNNING - this.#kernel.running.size);
-    for (const id of places > 0 ? dueInvocations(this.#kernel, nowMs, places) : []) {
+    for (const id of this.#kernel.intake.due(this.#kernel, nowMs, places)) {
       const taken = takeUp(this.#kernel, id, nowMs);
       if (taken?.claim) {
         this.#start(taken.claim);

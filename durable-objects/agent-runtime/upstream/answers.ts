@@ -1,5 +1,4 @@
 import type { ProxyResponse } from "../../../core/upstreams/contract.ts";
-import { streamOf } from "../text.ts";
 
 /**
  * Answers of upstreams that are on their way, for callers that wait for them: each piece is handed
@@ -48,24 +47,23 @@ export class LiveAnswer {
 
   /** From its first byte, whenever it is asked for. */
   body(): ReadableStream<Uint8Array> {
-    return streamOf(this.#follow());
+    let next = 0;
+    return new ReadableStream({
+      type: "bytes",
+      pull: async (controller: ReadableByteStreamController) => {
+        while (next >= this.#pieces.length && this.#end === "none") await this.#changed();
+        const piece = this.#pieces[next];
+        next += 1;
+        // A copy: what a byte stream is given is taken from whoever gave it.
+        if (piece !== undefined) controller.enqueue(piece.slice());
+        else if (this.#end === "whole") controller.close();
+        else controller.error(new Error("the upstream's answer broke off"));
+      },
+    });
   }
 
-  async *#follow(): AsyncGenerator<Uint8Array, void> {
-    for (let i = 0; ;) {
-      const piece = this.#pieces[i];
-      if (piece !== undefined) {
-        i += 1;
-        // A copy: what a byte stream is given is taken from whoever gave it.
-        yield piece.slice();
-      } else if (this.#end === "whole") {
-        return;
-      } else if (this.#end === "broken") {
-        throw new Error("the upstream's answer broke off");
-      } else {
-        await new Promise<void>((resolve) => this.#wakers.push(resolve));
-      }
-    }
+  async #changed(): Promise<void> {
+    await new Promise<void>((resolve) => this.#wakers.push(resolve));
   }
 
   #wake(): void {

@@ -3,8 +3,9 @@ import type { Outgoing, ProxyRequest } from "../../../core/upstreams/contract.ts
 import type { Turn } from "../../../core/upstreams/turn.ts";
 import { repeatable } from "../../../core/upstreams/verdict.ts";
 import { unpack } from "../content.ts";
-import { findInvocation, type InvocationRow } from "../invocations.ts";
+import { findInvocation, type InvocationRow, metadataOf } from "../invocations.ts";
 import type { HttpClaim, Kernel } from "../kernel.ts";
+import type { Sql } from "../sql.ts";
 
 /** A run has one. */
 export const UPSTREAM_STEP = "upstream.0#0";
@@ -25,7 +26,8 @@ export function askedBy(kernel: Kernel, claim: HttpClaim): Asked {
   const { upstream } = claim.installed.spec;
   const input: unknown = JSON.parse(unpack(kernel.sql, row.input));
   const request = proxiedIn(input);
-  const outgoing = request === undefined ? turnOf(row, input, upstream.invoke_path) : sent(request);
+  const outgoing =
+    request === undefined ? turnOf(kernel.sql, row, input, upstream.invoke_path) : sent(request);
   const safe = repeatable(outgoing.method, upstream.idempotent);
   return { row, outgoing, proxied: request !== undefined, safe };
 }
@@ -40,12 +42,12 @@ function sent({ method, path, headers, body }: ProxyRequest): Outgoing {
   return { method, path, headers, body: bytesOf(body) };
 }
 
-function turnOf(row: InvocationRow, input: unknown, path: string): Outgoing {
+function turnOf(sql: Sql, row: InvocationRow, input: unknown, path: string): Outgoing {
   const turn: Turn = {
     invocation_id: row.id,
     session_id: row.session_id,
     input,
-    metadata: row.metadata === null ? {} : (JSON.parse(row.metadata) as Turn["metadata"]),
+    metadata: metadataOf(sql, row),
   };
   const headers = {
     accept: "application/json, text/*;q=0.9",
