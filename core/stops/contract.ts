@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { AIM, AIMED, aimed, EACH, Level } from "../limits/contract.ts";
-import { PageQuery } from "../page.ts";
 
 /** A kill switch: while it is there nothing that it is about begins, and what ran was ended. */
 export const Stop = z.object({
@@ -30,6 +29,3 @@ export const CreateStop = z
   .refine(aimed, AIMED)
   .refine(({ subject }) => subject !== EACH, { path: ["subject"], error: "one, not each" });
 export type CreateStop = z.infer<typeof CreateStop>;
-
-/** Query of `GET /v1/stops`. */
-export const StopListQuery = PageQuery;

@@ -1,9 +1,10 @@
-import { boundOf } from "./accept.ts";
+import { boundOf, lower } from "./accept.ts";
 import { branchIn } from "./branch.ts";
 import { appendEvents, nextSeq, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { giveUp } from "./settle.ts";
+import { askerOf } from "./spend.ts";
 import { unpack } from "./content.ts";
 import { inputMessages } from "./sessions.ts";
 
@@ -82,7 +83,10 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
       installed,
       input: inputMessages(unpack(kernel.sql, row.input)),
       deltas: row.deltas === 1,
-      maxCostMicros: boundOf(row.max_cost_micros, installed),
+      maxCostMicros: lower(
+        boundOf(row.max_cost_micros, installed),
+        kernel.spend.boundOf(askerOf(kernel.sql, row)),
+      ),
       ...(row.branch !== null && { branch: branchIn(row.branch) }),
     };
     // A run that waited has no half-said words for readers to drop.

@@ -1,5 +1,8 @@
+import { batchOfKey } from "../../core/batches/contract.ts";
+import { userOf } from "../../core/limits/rules.ts";
 import type { LedgerEntry, UsageRecord } from "./contract.ts";
 import { onWire, withoutContent, type InvocationRow, type Naming } from "./invocations.ts";
+import { askerOf } from "./spend.ts";
 import type { Kernel } from "./kernel.ts";
 import { firstRow, type StepRow } from "./steps.ts";
 
@@ -17,17 +20,19 @@ export function ledgerPage(
   limit: number,
 ): LedgerEntry[] {
   const rows = kernel.sql.all<Omit<InvocationRow, "input" | "output" | "first_output">>(
-    `SELECT id, principal, session_id, version, status, attempt, error, input_tokens,
+    `SELECT id, principal, idem, session_id, version, status, attempt, error, input_tokens,
        output_tokens, model_calls, tool_calls, estimated, cost_micros, redriven_from, created_ms,
-       completed_ms, first, branch
+       completed_ms, first, branch, metadata
      FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?`,
     limit,
   );
   // Most have no step beside their first: then the table of the others is not asked.
-  const more = rows.some((row) => row.model_calls + row.tool_calls > 1);
+  const more = rows.some((row) => row.model_calls + row.tool_calls > 1 || row.first === null);
   const others = more ? otherCalls(kernel, limit) : [];
   const usage = Map.groupBy(others, (call) => call.invocation_id);
+  const projectId = kernel.releases.live(0)?.release.projectId;
   return rows.map((row) => {
+    const { principal, metadata = {} } = askerOf(kernel.sql, row);
     const slim = withoutContent({ ...row, metadata: null });
     const {
       input: _i,
@@ -40,12 +45,20 @@ export function ledgerPage(
     return {
       invocation,
       agentId,
-      principal: row.principal,
+      principal,
+      ...(projectId === undefined ? {} : { projectId }),
+      userId: userOf(principal, metadata),
+      ...batchIn(row.idem),
       usage: [firstRow(row) ?? [], ...(usage.get(row.id) ?? [])]
         .flat()
         .flatMap((call) => usageOf(row.id, call)),
     };
   });
+}
+
+function batchIn(key: string | null): { readonly batchId?: string } {
+  const batchId = batchOfKey(key);
+  return batchId === undefined ? {} : { batchId };
 }
 
 export function acknowledge(kernel: Kernel, ids: readonly string[]): void {
@@ -63,7 +76,7 @@ function otherCalls(kernel: Kernel, limit: number): (Call & { readonly invocatio
     `SELECT s.invocation_id, s.key, s.kind, s.name, s.input_tokens, s.output_tokens, s.estimated,
        s.cost_micros, s.started_ms, s.finished_ms
      FROM (SELECT id FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?) i
-     JOIN step s ON s.invocation_id = i.id WHERE s.kind = 'model'`,
+     JOIN step s ON s.invocation_id = i.id WHERE s.kind IN ('model', 'memory')`,
     limit,
   );
 }

@@ -80,6 +80,7 @@ export class Rest {
         release.version,
       );
     }
+    this.#kernel.spend.look();
     this.#meta.unset("arrived");
   }
 }

@@ -2,6 +2,40 @@ import { MEMORY_TABLES } from "./memory/tables.ts";
 import type { Meta } from "./meta.ts";
 import type { Sql } from "./sql.ts";
 
+/** What is held of limits and budgets, and what of it is reserved for whom (purse.ts). */
+const PURSE_TABLES = `
+  CREATE TABLE lease (
+    id       TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    kind     TEXT NOT NULL,
+    granted  INTEGER NOT NULL,
+    returned INTEGER NOT NULL,
+    used     INTEGER NOT NULL,
+    held     INTEGER NOT NULL,
+    told     INTEGER NOT NULL,
+    ends_ms  INTEGER,
+    PRIMARY KEY (id, since_ms)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE reservation (
+    invocation_id TEXT NOT NULL,
+    lease         TEXT NOT NULL,
+    since_ms      INTEGER NOT NULL,
+    held          INTEGER NOT NULL,
+    charged       INTEGER NOT NULL,
+    PRIMARY KEY (invocation_id, lease)
+  ) WITHOUT ROWID;
+`;
+
+/** What retention has come past and will look at again (retention.ts). */
+const RETENTION_TABLES = `
+  CREATE TABLE put_aside (
+    stage         TEXT NOT NULL,
+    invocation_id TEXT NOT NULL,
+    PRIMARY KEY (stage, invocation_id)
+  ) WITHOUT ROWID;
+`;
+
 /** Turns that several inputs may join, and the keys of those that did (merge.ts). */
 const MERGE_TABLES = `
   CREATE TABLE gathering (
@@ -80,7 +114,8 @@ export const SCHEMA = `
     tat_us          INTEGER,
     first           TEXT,
     first_output    TEXT,
-    branch          TEXT
+    branch          TEXT,
+    erased          INTEGER
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX invocation_idem ON invocation (principal, idem) WHERE idem IS NOT NULL;
   CREATE INDEX invocation_turn ON invocation (session_id, turn);
@@ -188,7 +223,7 @@ export const SCHEMA = `
     status        TEXT NOT NULL,
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
-${MEMORY_TABLES}${MERGE_TABLES}`;
+${MEMORY_TABLES}${MERGE_TABLES}${PURSE_TABLES}${RETENTION_TABLES}`;
 
 /**
  * What brings an older object to `SCHEMA`, from version 1 on, forward only; a test says that both
@@ -259,6 +294,7 @@ export const UPGRADES: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX callback_step ON callback (invocation_id, step_key);
   ALTER TABLE invocation ADD COLUMN branch TEXT;
+  ALTER TABLE invocation ADD COLUMN erased INTEGER;
   CREATE TABLE amendment (
     invocation_id TEXT PRIMARY KEY,
     input         TEXT NOT NULL,
@@ -287,7 +323,7 @@ export const UPGRADES: readonly string[] = [
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
   ALTER TABLE step ADD COLUMN tries INTEGER;
-${MEMORY_TABLES}${MERGE_TABLES}  `,
+${MEMORY_TABLES}${MERGE_TABLES}${PURSE_TABLES}${RETENTION_TABLES}  `,
 ];
 
 /** Bring the schema up to date; synchronous, so nothing is delivered before it is done. */

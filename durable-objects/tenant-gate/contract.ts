@@ -8,6 +8,7 @@ import type {
 } from "../agent-runtime/contract.ts";
 import type { CreditBudget, Credits, Meter } from "../../core/limits/contract.ts";
 import type { KeyUse } from "../../core/keys/use.ts";
+import type { LeasesRpc } from "./contract-leases.ts";
 import type { Checkpoint, Mark } from "../../core/audit/contract.ts";
 
 /** The one gate of a tenant. Ids, never slugs (DECISIONS 1). */
@@ -75,7 +76,7 @@ export type Returned = {
 /** The last entry that was chained; null before the first. */
 export type Head = { readonly head: Mark | null };
 
-export interface TenantGateRpc {
+export interface TenantGateRpc extends LeasesRpc {
   /** Is this the gate of that tenant? A new gate becomes it. */
   settle(tenantId: string): Promise<boolean>;
   /** Take all of these or none; exact under parallel load, refusals cost nothing. */

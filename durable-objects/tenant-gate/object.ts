@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { Chain } from "../../core/audit/chaining.ts";
 import type { Checkpoint } from "../../core/audit/contract.ts";
 import { tenantScope } from "../../core/db/scope.ts";
+import { recordWarning } from "../../core/budgets/store-warnings.ts";
 import type { KeyUse } from "../../core/keys/use.ts";
 import type { CreditBudget, Credits } from "../../core/limits/contract.ts";
 import type { Refusal } from "../../core/problem.ts";
@@ -26,6 +27,9 @@ import type {
 } from "./contract.ts";
 import { CreditBook } from "./credits.ts";
 import { countUses, usesSince } from "./key-use.ts";
+import type { Account, AllowanceUse, Grant, Resized, Want } from "./contract-leases.ts";
+import { askHolder } from "./holders.ts";
+import { LeaseBook } from "./leases.ts";
 import { GateLife } from "./life.ts";
 import { Limits } from "./limits.ts";
 import { migrateGate } from "./tables.ts";
@@ -47,6 +51,7 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     now: () => Date.now(),
   });
 
+  readonly #leases = new LeaseBook(this.ctx.storage, askHolder(this.env));
   readonly #life = new GateLife(this.ctx.storage);
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -93,6 +98,34 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     return usesSince(this.ctx.storage, keyId, sinceDay);
   }
 
+  async lease(tenantId: string, holder: string, wants: readonly Want[]): Promise<readonly Grant[]> {
+    this.#demand(tenantId);
+    const grants = await this.#leases.lease(holder, wants, Date.now());
+    this.ctx.waitUntil(this.#tellWarnings());
+    return grants;
+  }
+
+  async report(tenantId: string, holder: string, accounts: readonly Account[]): Promise<void> {
+    if (this.#life.erased) return;
+    this.#demand(tenantId);
+    this.#leases.report(holder, accounts, Date.now());
+    await this.#tellWarnings();
+  }
+
+  async resize(tenantId: string, resized: Resized): Promise<void> {
+    this.#demand(tenantId);
+    await this.#leases.resize(resized, Date.now());
+  }
+
+  async used(
+    tenantId: string,
+    rule: string,
+    page: { readonly subject?: string; readonly limit: number },
+  ): Promise<readonly AllowanceUse[]> {
+    this.#demand(tenantId);
+    return this.#leases.used(rule, page, Date.now());
+  }
+
   async chain(tenantId: string): Promise<Head> {
     this.#demand(tenantId);
     return { head: await this.#chain.extend() };
@@ -129,6 +162,17 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     const erased = await this.#life.erase();
     this.#tenantId = undefined;
     return erased;
+  }
+
+  /** A threshold that was reached goes into the trail, once; again later if it cannot be now. */
+  async #tellWarnings(): Promise<void> {
+    const untold = this.#leases.untold();
+    if (untold.length === 0) return;
+    const scope = tenantScope(platformOf(this.env), this.#tenantId ?? "");
+    for (const warning of untold) {
+      this.#leases.told(warning); // before the wait: another call must not tell it too
+      await recordWarning(scope, warning, Date.now()).catch(() => this.#leases.untell(warning));
+    }
   }
 
   /** @throws Error  a call for another tenant is a defect of the caller's (T1) */

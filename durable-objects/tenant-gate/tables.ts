@@ -36,6 +36,44 @@ const MIGRATIONS: readonly string[] = [
      signed_seq INTEGER NOT NULL,
      signed_ms INTEGER NOT NULL
    ) WITHOUT ROWID`,
+  // Limits and budgets that objects lease parts of: what there is in a period, what is used of it
+  // and out; what each holder was given, gave back, used and holds; thresholds that were reached.
+  `CREATE TABLE allowance (
+     id TEXT NOT NULL,
+     since_ms INTEGER NOT NULL,
+     rule TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     cap INTEGER NOT NULL,
+     revision INTEGER NOT NULL,
+     ends_ms INTEGER,
+     warn TEXT NOT NULL,
+     used INTEGER NOT NULL,
+     out INTEGER NOT NULL,
+     PRIMARY KEY (id, since_ms)
+   ) WITHOUT ROWID;
+   CREATE INDEX allowance_rule ON allowance (rule, since_ms);
+   CREATE TABLE lease (
+     id TEXT NOT NULL,
+     since_ms INTEGER NOT NULL,
+     holder TEXT NOT NULL,
+     granted INTEGER NOT NULL,
+     returned INTEGER NOT NULL,
+     used INTEGER NOT NULL,
+     held INTEGER NOT NULL,
+     PRIMARY KEY (id, since_ms, holder)
+   ) WITHOUT ROWID;
+   CREATE TABLE warning (
+     id TEXT NOT NULL,
+     since_ms INTEGER NOT NULL,
+     pct INTEGER NOT NULL,
+     at_ms INTEGER NOT NULL,
+     used INTEGER NOT NULL,
+     cap INTEGER NOT NULL,
+     rule TEXT NOT NULL,
+     told INTEGER NOT NULL,
+     PRIMARY KEY (id, since_ms, pct)
+   ) WITHOUT ROWID;
+   CREATE INDEX warning_untold ON warning (told) WHERE told = 0`,
 ];
 
 /** Bring the gate's storage to the newest version, before anything is delivered. */

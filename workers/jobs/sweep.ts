@@ -19,12 +19,14 @@ import { gateOf } from "../api/gate.ts";
 import { runtimeOf } from "../api/runtime.ts";
 import { servicesOf } from "../edge/services.ts";
 import { logFault } from "./batch.ts";
+import { resendBatches } from "./batches.ts";
 import { chainTails } from "./chain.ts";
 import { eraseDeletedAgents } from "./erase-agent.ts";
 import { carryErasures } from "./erasures.ts";
 import { endStalled } from "./import.ts";
 import { lifeJob } from "./life.ts";
 import { sendDueMail } from "./mail.ts";
+import { reachStops } from "./stops.ts";
 import { AT_START } from "./cron.ts";
 import { checkDueHostnames } from "./hostnames.ts";
 import { resealSome } from "./reseal.ts";
@@ -47,6 +49,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
   await each([
     () => resendDeployments(platform, env.DEPLOYMENTS, nowMs, cron === AT_START),
     () => sendDueMail(services),
+    () => resendBatches(platform, env.BATCHES, nowMs),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
     () => checkDueHostnames(services, nowMs),
     () => chainTails(platform, (tenantId) => gateOf(env, tenantId)),
@@ -59,6 +62,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
     () => deleteExpiredAnswers(platform, nowMs),
     () => deleteExpiredTickets(platform, nowMs),
     () => deleteExpiredSignIns(platform, nowMs),
+    () => reachStops(env, platform, nowMs),
     () => dropEndedVersions(platform, nowMs),
     () => resealSome(platform, services.config, nowMs),
   ]);
