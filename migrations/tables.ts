@@ -5,8 +5,11 @@ import { agent, draft } from "../core/agents/table.ts";
 import { approval } from "../core/approvals/table.ts";
 import { audit, auditCheckpoint } from "../core/audit/table.ts";
 import { appClient, clientSecret } from "../core/clients/table.ts";
+import { contentPolicy } from "../core/content/table.ts";
 import { consoleSession } from "../core/console-sessions/table.ts";
 import { dataKey } from "../core/data-keys/table.ts";
+import { batch, batchChunk, batchResult } from "../core/batches/table.ts";
+import { deadLetter, redrive } from "../core/dead-letters/table.ts";
 import { branding } from "../core/branding/table.ts";
 import { agentEnvironment, deployment, deploymentEvent } from "../core/deployments/table.ts";
 import { environment } from "../core/environments/table.ts";
@@ -25,6 +28,9 @@ import { refreshToken } from "../core/refresh/table.ts";
 import { ssoConnection, ssoIdentity, ssoSignIn } from "../core/sso/table.ts";
 import { runtimeObject } from "../core/runtime-objects/table.ts";
 import { secret, secretReference, secretVersion } from "../core/secrets/table.ts";
+import { firing } from "../core/firings/table.ts";
+import { schedule } from "../core/schedules/table.ts";
+import { trigger } from "../core/triggers/table.ts";
 import { tenant } from "../core/tenants/table.ts";
 import { ticket } from "../core/tickets/table.ts";
 import { transfer } from "../core/transfer/table.ts";
@@ -55,6 +61,9 @@ export const TABLES: readonly SQLiteTable[] = [
   runtimeObject,
   outbox,
   invocation,
+  batch,
+  batchChunk,
+  batchResult,
   usageRecord,
   consoleSession,
   ticket,
@@ -85,4 +94,10 @@ export const TABLES: readonly SQLiteTable[] = [
   budget,
   stop,
   approval,
+  contentPolicy,
+  deadLetter,
+  redrive,
+  schedule,
+  trigger,
+  firing,
 ];

@@ -6,6 +6,7 @@ import { approvals } from "./api/approvals.ts";
 import { audit } from "./api/audit.ts";
 import { callbackReplies, callbacks } from "./api/callbacks.ts";
 import { clients } from "./api/clients.ts";
+import { batches } from "./api/batches.ts";
 import { branding } from "./api/branding.ts";
 import { agentDeployments, deployments } from "./api/deployments.ts";
 import { drafts } from "./api/drafts.ts";
@@ -26,6 +27,7 @@ import { providers } from "./api/providers.ts";
 import { replays } from "./api/replays.ts";
 import { assignments, permissions, roles } from "./api/roles.ts";
 import { sealing } from "./api/sealing.ts";
+import { schedules } from "./api/schedules.ts";
 import { secrets } from "./api/secrets.ts";
 import { ssoConnections } from "./api/sso.ts";
 import { tenant } from "./api/tenant.ts";
@@ -34,6 +36,7 @@ import { transfers, transfersOfTenants } from "./api/transfers.ts";
 import { budgets } from "./api/budgets.ts";
 import { limits } from "./api/limits.ts";
 import { stops } from "./api/stops.ts";
+import { triggers } from "./api/triggers.ts";
 import { usage } from "./api/usage.ts";
 import { users } from "./api/users.ts";
 import { wellKnown } from "./auth/jwks.ts";
@@ -110,13 +113,16 @@ app.tenant
   .route("/v1/projects", projects)
   .route("/v1/providers", providers)
   .route("/v1/roles", roles)
+  .route("/v1/schedules", schedules)
   .route("/v1/secrets", secrets)
+  .route("/v1/batches", batches)
   .route("/v1/branding", branding)
   .route("/v1/hostnames", hostnames)
   .route("/v1/tenant", tenant)
   .route("/v1/tenant", leaving)
   .route("/v1/sso", ssoConnections)
   .route("/v1/tickets", tickets)
+  .route("/v1/triggers", triggers)
   .route("/v1/usage", usage)
   .route("/v1/users", users)
   .route("/v1/users", myAccount)

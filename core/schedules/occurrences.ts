@@ -44,6 +44,26 @@ export function nextOccurrences(
   return found;
 }
 
+/** The last `count` occurrences of a span, its ends included; oldest first. */
+export function lastOccurrences(
+  cron: Cron,
+  zone: string,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+  count: number,
+): readonly number[] {
+  const clock = clockOf(zone);
+  const found = new Set<number>();
+  const last = startOfDay(toMs + clock.offsetMs(toMs)) + DAY_MS;
+  for (let i = 0; i < DAYS_AHEAD && found.size < count; i += 1) {
+    const dayMs = last - i * DAY_MS;
+    if (dayMs < fromMs - 3 * DAY_MS) break;
+    for (const atMs of ofDay(cron, clock, dayMs)) {
+      if (atMs >= fromMs && atMs <= toMs) found.add(atMs);
+    }
+  }
+  return [...found].toSorted((a, b) => a - b).slice(-count);
+}
+
 /** Is it a zone of the IANA database that this runtime knows? */
 export function isZone(zone: string): boolean {
   try {

@@ -43,6 +43,8 @@ export type Call = {
   readonly sizeBytes?: number;
   /** The terminal invocation this one repeats. */
   readonly redrivenFrom?: string;
+  /** Of one that a trigger starts: the invocations that led to it, the first one first. */
+  readonly lineage?: readonly string[];
   /** The batch it is an input of. */
   readonly batch?: string;
   /** It is not begun before this: others may join it (merge.ts). */

@@ -6,7 +6,8 @@ import {
 } from "../../core/invocations/contract.ts";
 import { rfc3339 } from "../../core/clock.ts";
 import { forkedFrom } from "./branch.ts";
-import { unpack } from "./content.ts";
+import { openJson, unpack } from "./content.ts";
+import { lineageOf } from "./lineage.ts";
 import type { Sql } from "./sql.ts";
 
 /** A row of `invocation`, names as in the table. */
@@ -57,6 +58,8 @@ export type InvocationRow = {
   /** The first step (./steps.ts) as JSON without its output; null before it was sent. */
   readonly first: string | null;
   readonly first_output: string | null;
+  /** What of it has had its time, as a sum of ./retention.ts `GONE`; null while all is there. */
+  readonly erased: number | null;
   /** JSON of a `Branch` (./branch.ts), when it began from another one's journal; else null. */
   readonly branch: string | null;
 };
@@ -82,6 +85,14 @@ export function withoutContent<Row extends object>(row: Row) {
   return { ...row, input: '=""', output: null, first_output: null };
 }
 
+/** What the caller said of the invocation. */
+export function metadataOf(
+  sql: Sql,
+  { metadata }: Pick<InvocationRow, "metadata">,
+): Readonly<Record<string, string>> {
+  return metadata === null ? {} : (JSON.parse(openJson(sql, metadata)) as Record<string, string>);
+}
+
 /** The wire form of an invocation. */
 export function onWire(sql: Sql, row: InvocationRow, naming: Naming): Invocation {
   return {
@@ -93,7 +104,8 @@ export function onWire(sql: Sql, row: InvocationRow, naming: Naming): Invocation
     status: row.status,
     input: JSON.parse(unpack(sql, row.input)) as Invocation["input"],
     output: row.output === null ? null : (JSON.parse(unpack(sql, row.output)) as Output),
-    error: row.error === null ? null : (JSON.parse(row.error) as Invocation["error"]),
+    error:
+      row.error === null ? null : (JSON.parse(openJson(sql, row.error)) as Invocation["error"]),
     usage: {
       input_tokens: row.input_tokens,
       output_tokens: row.output_tokens,
@@ -103,11 +115,11 @@ export function onWire(sql: Sql, row: InvocationRow, naming: Naming): Invocation
     },
     cost_micros: row.cost_micros,
     cost_usd: usd(row.cost_micros),
-    lineage: [],
+    lineage: lineageOf(sql, row),
     redriven_from: row.redriven_from,
     forked_from: forkedFrom(row.branch),
     attempts: row.attempt,
-    metadata: row.metadata === null ? {} : (JSON.parse(row.metadata) as Record<string, string>),
+    metadata: metadataOf(sql, row),
     created_at: rfc3339(row.created_ms),
     completed_at: row.completed_ms === null ? null : rfc3339(row.completed_ms),
   };

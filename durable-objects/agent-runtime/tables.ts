@@ -196,6 +196,11 @@ export const SCHEMA = `
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX callback_step ON callback (invocation_id, step_key);
 
+  CREATE TABLE lineage (
+    invocation_id TEXT PRIMARY KEY,
+    parents       TEXT NOT NULL
+  ) WITHOUT ROWID;
+
   CREATE TABLE amendment (
     invocation_id TEXT PRIMARY KEY,
     input         TEXT NOT NULL,
@@ -293,6 +298,11 @@ export const UPGRADES: readonly string[] = [
     answer        TEXT
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX callback_step ON callback (invocation_id, step_key);
+
+  CREATE TABLE lineage (
+    invocation_id TEXT PRIMARY KEY,
+    parents       TEXT NOT NULL
+  ) WITHOUT ROWID;
   ALTER TABLE invocation ADD COLUMN branch TEXT;
   ALTER TABLE invocation ADD COLUMN erased INTEGER;
   CREATE TABLE amendment (

@@ -18,6 +18,7 @@ import { type ListedApproval, listApprovals } from "../../core/approvals/store.t
 import { isId } from "../../core/ids.ts";
 import { canonical } from "../../core/json/canonical.ts";
 import { getKey } from "../../core/keys/store.ts";
+import { makersOf } from "../../core/firings/store-makers.ts";
 import { ownerOf, speakerId } from "../../core/principals/contract.ts";
 import type { AppEnv, WithPrincipal } from "../edge/context.ts";
 import { sha256 } from "../edge/hash.ts";
@@ -133,6 +134,7 @@ async function idsOf(c: Reach, runs: string): Promise<readonly string[]> {
     const { owner_id: ownerId } = await getKey(scope, runs);
     return [runs, ownerId ?? runs];
   }
+  if (isId("schedule", runs)) return [runs, ...(await makersOf(scope, runs))];
   return [runs];
 }
 

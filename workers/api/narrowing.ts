@@ -11,7 +11,7 @@ import { getAgent } from "../../core/agents/store.ts";
 import type { TenantScope } from "../../core/db/scope.ts";
 import { listEnvironments } from "../../core/environments/store.ts";
 import type { Page } from "../../core/page.ts";
-import type { Principal } from "../../core/principals/contract.ts";
+import { holds, type Principal, type Scope } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import {
   looksAtAgents,
@@ -83,6 +83,29 @@ export function demandPermitted(c: Reach, place: Place, noun: string): void {
  */
 export async function demandCovered(c: Reach, at: Whereabouts, noun: string): Promise<void> {
   demandPermitted(c, await placeAt(c, at), noun);
+}
+
+/**
+ * What is left to run by itself invokes for whoever set it up: only who could invoke may.
+ *
+ * @throws Problem `forbidden`
+ */
+export async function demandInvoking(c: Reach, at: Whereabouts): Promise<void> {
+  await demandAlso(c, at, "agents:invoke");
+}
+
+/** The same where what it takes in are stored requests. @throws Problem `forbidden` */
+export async function demandReading(c: Reach, at: Whereabouts): Promise<void> {
+  await demandAlso(c, at, "invocations:read");
+}
+
+async function demandAlso(c: Reach, at: Whereabouts, scope: Scope): Promise<void> {
+  const principal = c.get("principal");
+  const place = await placeAt(c, at);
+  const asking = principal.asked && { ...principal.asked, scope };
+  const allowed =
+    holds(principal, scope) && permits(asking ? { ...principal, asked: asking } : principal, place);
+  if (!allowed) throw new Problem("forbidden", `the scope ${scope} is needed there`);
 }
 
 /** @throws Problem `forbidden` when the principal is held to less than the whole tenant. */

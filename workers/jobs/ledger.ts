@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { upsertApprovals } from "../../core/approvals/store.ts";
-import { type PlatformScope, tenantScope } from "../../core/db/scope.ts";
+import { type PlatformScope, type TenantScope, tenantScope } from "../../core/db/scope.ts";
 import { upsertLedger } from "../../core/invocations/store.ts";
 import { isId } from "../../core/ids.ts";
 import { Problem } from "../../core/problem.ts";
@@ -17,6 +17,7 @@ import type {
   LedgerEntry,
   Owner,
 } from "../../durable-objects/agent-runtime/contract.ts";
+import type { End } from "./triggers.ts";
 import { type Batch, type Message, putOff } from "./batch.ts";
 
 /** Rows asked of an object at once. */
@@ -30,13 +31,12 @@ export const LedgerWakeUp = z.object({
 });
 
 export type LedgerJob = {
+  /** What follows from ends of invocations, before they are acknowledged (./triggers.ts). */
+  readonly ended?: (scope: TenantScope, ends: readonly End[]) => Promise<void>;
   readonly platform: PlatformScope;
   readonly runtimeOf: (
     owner: Owner,
-  ) => Pick<
-    AgentRuntimeRpc,
-    "ledger" | "acknowledge" | "approvalsOwed" | "acknowledgeApprovals"
-  >;
+  ) => Pick<AgentRuntimeRpc, "ledger" | "acknowledge" | "approvalsOwed" | "acknowledgeApprovals">;
 };
 
 /** Objects asked side by side: their pages become one write for each tenant. */
@@ -97,7 +97,7 @@ async function pageOf(visit: Visit, { runtimeOf }: LedgerJob): Promise<Owed> {
 
 async function writeTenant(
   owed: readonly Owed[],
-  { platform }: LedgerJob,
+  { platform, ended }: LedgerJob,
 ): Promise<readonly Owed[]> {
   const entries = owed.flatMap((visit) => visit.entries);
   const tenantId = owed[0]?.owner.tenantId;
@@ -106,9 +106,15 @@ async function writeTenant(
   await putOffIf(owed, async () => {
     // One that is being erased gets no row any more (DECISIONS 29).
     const status = await findTenantStatus(scope);
-    if (status !== undefined && status !== "erasing") await upsertLedger(scope, entries);
+    if (status === undefined || status === "erasing") return;
+    await upsertLedger(scope, entries);
+    await ended?.(scope, endsOf(owed));
   });
   return owed;
+}
+
+function endsOf(owed: readonly Owed[]): readonly End[] {
+  return owed.flatMap(({ owner, entries }) => entries.map((entry) => ({ owner, entry })));
 }
 
 async function acknowledge(visit: Owed, { runtimeOf, platform }: LedgerJob): Promise<Owed> {

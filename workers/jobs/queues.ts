@@ -6,8 +6,10 @@ import { runtimeOf } from "../api/runtime.ts";
 import { forgetLiveAgent } from "../serve/live-agents.ts";
 import { servicesOf } from "../edge/services.ts";
 import type { Batch } from "./batch.ts";
+import { consumeBatches } from "./batches.ts";
 import { type DeploymentStage, consumeDeployments } from "./deployments.ts";
 import { consumeLedger } from "./ledger.ts";
+import { fireTriggers } from "./triggers.ts";
 
 /** One consumer for each queue. Never throws for what a message holds. */
 export async function consume(batch: Batch, env: Env): Promise<void> {
@@ -24,7 +26,12 @@ export async function consume(batch: Batch, env: Env): Promise<void> {
     case "berth-deployments":
       return consumeDeployments(batch, job);
     case "berth-ledger":
-      return consumeLedger(batch, job);
+      return consumeLedger(batch, {
+        ...job,
+        ended: (scope, ends) => fireTriggers(env, scope, ends, Date.now()),
+      });
+    case "berth-batches":
+      return consumeBatches(batch, env);
     default:
       throw new Error(`no consumer for the queue ${batch.queue}`);
   }

@@ -8,6 +8,7 @@ import { deleteExpiredConfirmations } from "../../core/confirmations/store.ts";
 import { deleteExpiredConsoleSessions } from "../../core/console-sessions/store.ts";
 import { dueOutbox } from "../../core/db/outbox.ts";
 import type { PlatformScope } from "../../core/db/scope.ts";
+import { deleteOldFirings } from "../../core/firings/store.ts";
 import { deleteExpiredAnswers } from "../../core/idempotency/store.ts";
 import { deleteExpiredRefreshTokens } from "../../core/refresh/store.ts";
 import { listObjectsByTag } from "../../core/runtime-objects/store.ts";
@@ -30,6 +31,8 @@ import { reachStops } from "./stops.ts";
 import { AT_START } from "./cron.ts";
 import { checkDueHostnames } from "./hostnames.ts";
 import { resealSome } from "./reseal.ts";
+import { fireDueSchedules } from "./schedules.ts";
+import { retryTriggers } from "./triggers.ts";
 
 /** Messages at once; `sendBatch` takes no more. */
 const BATCH = 100;
@@ -49,6 +52,8 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
   await each([
     () => resendDeployments(platform, env.DEPLOYMENTS, nowMs, cron === AT_START),
     () => sendDueMail(services),
+    () => fireDueSchedules(platform, env, nowMs),
+    () => retryTriggers(platform, env, nowMs),
     () => resendBatches(platform, env.BATCHES, nowMs),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
     () => checkDueHostnames(services, nowMs),
@@ -61,6 +66,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
     () => deleteExpiredRefreshTokens(platform, nowMs),
     () => deleteExpiredAnswers(platform, nowMs),
     () => deleteExpiredTickets(platform, nowMs),
+    () => deleteOldFirings(platform, nowMs),
     () => deleteExpiredSignIns(platform, nowMs),
     () => reachStops(env, platform, nowMs),
     () => dropEndedVersions(platform, nowMs),
