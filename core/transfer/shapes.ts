@@ -7,10 +7,13 @@ import { z } from "zod";
 import { AssigneeKind, Statement } from "../access/contract.ts";
 import { Tag } from "../agents/contract.ts";
 import { AgentSpec } from "../agents/spec.ts";
+import { BatchCounts, BatchNotice, BatchStatus, Outcome } from "../batches/contract.ts";
 import { LOGO_TYPES, SchemeColours } from "../branding/contract.ts";
 import { ClaimRules } from "../claim-rules/contract.ts";
 import { DeploymentStatus } from "../deployments/contract.ts";
 import { InvocationStatus, Usage } from "../invocations/contract.ts";
+import { Level, LimitPer } from "../limits/contract.ts";
+import { Period } from "../budgets/contract.ts";
 import { Issuer } from "../issuers/contract.ts";
 import { KeyRateLimit } from "../keys/contract.ts";
 import { TENANT_SCOPES } from "../principals/contract.ts";
@@ -77,6 +80,18 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   "invocation.status": InvocationStatus,
   "invocation.error": Fault,
   "invocation.usage": Usage,
+  "batch.status": BatchStatus,
+  "batch.error": Fault,
+  "batch.notices": z.array(BatchNotice).max(100),
+  "batch.counts": BatchCounts,
+  "batch_chunk.outcomes": z.array(Outcome).max(1000),
+  "batch_result.status": InvocationStatus,
+  "rate_limit.level": Level,
+  "rate_limit.per": LimitPer,
+  "budget.level": Level,
+  "budget.period": Period,
   "budget.warn_at_pct": z.array(Units).max(100),
+  "budget.exhausted": z.enum(["fail", "wait"]),
+  "stop.level": Level,
   "audit.result": z.enum(["done", "refused"]),
 };
