@@ -2,6 +2,7 @@
 import { access } from "./api/access.ts";
 import { agentTokens } from "./api/agent-tokens.ts";
 import { agents } from "./api/agents.ts";
+import { agentState } from "./api/agent-state.ts";
 import { approvals } from "./api/approvals.ts";
 import { audit } from "./api/audit.ts";
 import { callbackReplies, callbacks } from "./api/callbacks.ts";
@@ -87,6 +88,7 @@ app.tenant
   .route("/v1/admin/permissions", permissions)
   .route("/v1/admin/assignments", assignments)
   .route("/v1/agents", agents)
+  .route("/v1/agents", agentState)
   .route("/v1/agents", drafts)
   .route("/v1/agents", agentTokens)
   .route("/v1/agents", agentDeployments)

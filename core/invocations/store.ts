@@ -1,7 +1,9 @@
 import { type SQL, and, desc, eq, gte, inArray, isNull, lt, lte } from "drizzle-orm";
 import type { z } from "zod";
 import { agentIds } from "../agents/live.ts";
+import { batchResultInserts } from "../batches/store-chunks.ts";
 import { rfc3339 } from "../clock.ts";
+import { letterStatements } from "../dead-letters/store.ts";
 import { insertRows } from "../db/bulk.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
@@ -36,7 +38,12 @@ export async function upsertLedger(
     },
     setWhere: isNull(invocation.completedAtMs),
   });
-  await runAll(scope.db, [listed, ...usageInserts(scope, entries)]);
+  await runAll(scope.db, [
+    listed,
+    ...usageInserts(scope, entries),
+    ...letterStatements(scope, entries),
+    ...batchResultInserts(scope, entries),
+  ]);
 }
 
 /** Newest first. A filter that names nothing of this tenant gives an empty page. */

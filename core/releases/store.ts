@@ -1,8 +1,9 @@
 /** What an object installs: rebuilt from the version and the providers, never stored twice. */
-import { and, eq, inArray, isNotNull } from "drizzle-orm";
+import { type SQL, and, eq, inArray, isNotNull } from "drizzle-orm";
 import { AgentSpec, modelsOf, secretNamesOf } from "../agents/spec.ts";
 import { agent } from "../agents/table.ts";
 import { liveAgents } from "../agents/live.ts";
+import { releaseContent } from "../content/store.ts";
 import { dataKey } from "../data-keys/table.ts";
 import type { TenantScope } from "../db/scope.ts";
 import type { Build } from "../deployments/contract.ts";
@@ -38,7 +39,7 @@ export async function buildRelease(
   const { deployment, versionId, generation } = build;
   const { id: deploymentId, agent_id: agentId, environment } = deployment;
   const tag = await ensureTag(scope, { agentId, environment, replica }, nowMs);
-  const source = await sourceOf(scope, agentId, versionId);
+  const source = await sourceOf(scope, agentId, eq(version.id, versionId));
   if (source === undefined) throw new Problem("not_found", "no such agent or version");
   const objects = build.objects === 1 ? {} : { objects: build.objects };
   const place = { environment, replica, tag, generation, deploymentId, versionId, ...objects };
@@ -57,6 +58,41 @@ export async function loadRelease(
   replica: number,
   priceOf: PriceOf,
 ): Promise<Release | undefined> {
+  const place = await pointerOf(scope, agentId, environment, replica);
+  if (place === undefined) return undefined;
+  // The pointer was read first: what is read after it is never older than its generation.
+  const source = await sourceOf(scope, agentId, eq(version.id, place.versionId));
+  return source && assemble(scope, agentId, source, place, priceOf);
+}
+
+/**
+ * What would be live for an object, were it another version with another spec: with today's
+ * providers and secrets, for work that goes on under what it began with. Its generation is that of
+ * what is live, and is for whoever keeps it to change.
+ *
+ * @returns  undefined when nothing is live there, or there is no such version.
+ */
+export async function loadVersion(
+  scope: TenantScope,
+  at: { readonly agentId: string; readonly environment: string; readonly replica: number },
+  wanted: { readonly version: number; readonly change: (spec: AgentSpec) => AgentSpec },
+  priceOf: PriceOf,
+): Promise<Release | undefined> {
+  const { agentId, environment, replica } = at;
+  const pointer = await pointerOf(scope, agentId, environment, replica);
+  const source = await sourceOf(scope, agentId, eq(version.number, wanted.version));
+  if (pointer === undefined || source === undefined) return undefined;
+  const { versionId } = source;
+  const changed = { ...source, spec: wanted.change(source.spec) };
+  return assemble(scope, agentId, changed, { ...pointer, versionId }, priceOf);
+}
+
+async function pointerOf(
+  scope: TenantScope,
+  agentId: string,
+  environment: string,
+  replica: number,
+): Promise<Place | undefined> {
   const [pointer] = await scope.db
     .select({
       deploymentId: agentEnvironment.deploymentId,
@@ -85,15 +121,11 @@ export async function loadRelease(
   if (pointer === undefined) return undefined;
   const { deploymentId, versionId, homes, ...rest } = pointer;
   if (deploymentId === null || versionId === null) return undefined;
-  // The pointer was read first: what is read after it is never older than its generation.
-  const source = await sourceOf(scope, agentId, versionId);
-  if (source === undefined) return undefined;
   const objects = homes === null ? {} : { objects: homes.tags.length };
-  const place = { environment, replica, deploymentId, versionId, ...rest, ...objects };
-  return assemble(scope, agentId, source, place, priceOf);
+  return { environment, replica, deploymentId, versionId, ...rest, ...objects };
 }
 
-type Source = Pick<Release, "agentSlug" | "version" | "specHash" | "spec"> & {
+type Source = Pick<Release, "agentSlug" | "paused" | "versionId" | "version" | "specHash" | "spec"> & {
   readonly projectId: string;
 };
 type Place = Pick<
@@ -104,23 +136,27 @@ type Place = Pick<
 async function sourceOf(
   scope: TenantScope,
   agentId: string,
-  versionId: string,
+  which: SQL,
 ): Promise<Source | undefined> {
   const [row] = await scope.db
     .select({
       agentSlug: agent.slug,
       projectId: agent.projectId,
+      pausedAtMs: agent.pausedAtMs,
+      versionId: version.id,
       version: version.number,
       specHash: version.specHash,
       spec: version.spec,
     })
     .from(agent)
     .innerJoin(version, and(eq(version.tenantId, agent.tenantId), eq(version.agentId, agent.id)))
-    .where(and(liveAgents(scope), eq(agent.id, agentId), eq(version.id, versionId)));
+    .where(and(liveAgents(scope), eq(agent.id, agentId), which));
   if (row === undefined) return undefined;
+  const { pausedAtMs, ...rest } = row;
   const projectId = row.projectId ?? defaultProjectId(scope.tenantId);
+  const paused = pausedAtMs === null ? {} : { paused: true as const };
   // What was published under an earlier schema takes the defaults of today's.
-  return { ...row, projectId, spec: AgentSpec.parse(row.spec) };
+  return { ...rest, ...paused, projectId, spec: AgentSpec.parse(row.spec) };
 }
 
 /** A provider that is missing here was deleted: the call to it fails, the others go on. */
@@ -143,6 +179,7 @@ async function assemble(
   const names = new Set([...secretNamesOf(source.spec), ...named]);
   const rules = await rulesFor(scope, agentId, source.projectId);
   const secrets = await sealedSecrets(scope, [...names]);
+  const content = await releaseContent(scope);
   return {
     tenantId: scope.tenantId,
     agentId,
@@ -152,9 +189,11 @@ async function assemble(
     prices: Object.fromEntries(prices),
     secrets,
     ...(rules === undefined ? {} : { rules }),
+    ...(content === undefined ? {} : { content }),
     // Read last: a key that a value needs is there as long as the value is.
     dataKeys: await dataKeysFor(scope, [
       ...providers.map(({ sealedKey }) => sealedKey),
+      content?.key ?? null,
       ...secrets.flatMap(({ sealed, earlier }) => [sealed].concat(earlier.map((it) => it.sealed))),
     ]),
   };

@@ -84,6 +84,19 @@ export async function getVersion(
   return toVersion(row);
 }
 
+/** Id and hash of a version, of a deleted agent too: what a receipt names it by. */
+export async function findVersionNames(
+  scope: TenantScope,
+  agentId: string,
+  number: number,
+): Promise<{ readonly id: string; readonly specHash: string } | undefined> {
+  const [row] = await scope.db
+    .select({ id: version.id, specHash: version.specHash })
+    .from(version)
+    .where(and(ofAgent(scope, agentId), eq(version.number, number)));
+  return row;
+}
+
 type Source = {
   readonly agentId: string;
   readonly latestVersion: number;

@@ -11,10 +11,10 @@ export type Branch = {
   readonly how: "fork" | "resume";
   readonly from: string;
   /** Begins the keys of its tools' effects: of a resumed run those of the first one (DECISIONS 13). */
-  readonly origin: string;
-  /** The turn whose history the model sees. */
-  readonly before: { readonly sessionId: string; readonly turn: number };
-  /** The first step that was not taken over; null when all were. */
+  readonly origin?: string;
+  /** The turn whose history the model sees; its own when absent. */
+  readonly before?: { readonly sessionId: string; readonly turn: number };
+  /** The first step that was not taken over; null when all were, or none. */
   readonly step: string | null;
   readonly changes: Changes;
 };

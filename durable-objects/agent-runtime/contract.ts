@@ -153,6 +153,8 @@ export type AgentRuntimeRpc = MemoryRpc & WaitsRpc &
   install(release: Release): Promise<Acknowledged | Refusal>;
   /** An `llm` agent is healthy when its spec resolves and its providers' keys open. */
   health(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
+  /** Take up what is left to do, and what is live by now: for one that nobody calls. */
+  visit(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
   /** Up to `limit` unacknowledged ledger entries, oldest first. */
   ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
   acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal>;

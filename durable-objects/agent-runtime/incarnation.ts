@@ -1,3 +1,4 @@
+import { attachmentOf } from "./sockets.ts";
 import { tally } from "../counters.ts";
 import { Ownership, pullRelease } from "./installation.ts";
 import { Breakers } from "./breaker.ts";
@@ -7,6 +8,7 @@ import { ContentSeal } from "./content-seal.ts";
 import type { Acknowledged, Answered, Call, Found, Owner } from "./contract.ts";
 import type { Condition, Proxied } from "./contract-upstream.ts";
 import { Deadlines } from "./deadlines.ts";
+import { ERASED, isGone } from "./erasing.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
 import { findInvocation, onWire, type InvocationRow, type Naming } from "./invocations.ts";
@@ -17,6 +19,7 @@ import type { Prefix } from "./prefix.ts";
 import { ready } from "./ready.ts";
 import { Releases, type Installed } from "./releases.ts";
 import { gatePorts } from "./gate.ts";
+import { Retained } from "./retention.ts";
 import { Runner } from "./runner.ts";
 import { Spend } from "./spend.ts";
 import { stopOpen } from "./stops.ts";
@@ -97,6 +100,7 @@ export class Incarnation {
         gatePorts(env, this.ownership),
         () => Date.now(),
       ),
+      retained: new Retained({ sql, releases, now }, meta, () => spokenIn(ctx)),
       random: () => Math.random(),
       sha256,
       signer: createSigner(masterKeys),
@@ -167,8 +171,11 @@ export class Incarnation {
     const admitted = first.ok ? first : await kernel.spend.retried(first, decide);
     if (!admitted.ok) return admitted;
     const { id, replayed, sessionId } = admitted;
-    if (replayed && resting(this.row(id).status)) return { ok: true, id, replayed };
-    const ended = waitMs > 0 ? kernel.feed.end(id, waitMs) : undefined;
+    const known = replayed ? this.row(id) : undefined;
+    if (known && isGone(known, "content")) return ERASED;
+    if (known && resting(known.status)) return { ok: true, id, replayed };
+    const waits = waitMs > 0 && !(admitted.claim === undefined && kernel.intake.shut);
+    const ended = waits ? kernel.feed.end(id, waitMs) : undefined;
     if (!replayed) {
       if (!admitted.joined) this.runner.accepted(admitted.claim);
       for (const ended of admitted.displaced ?? []) this.runner.cancelled(ended);
@@ -219,7 +226,7 @@ export class Incarnation {
   async refresh(owner: Owner): Promise<Acknowledged | Refusal> {
     if (!this.ownership.holds(owner)) return refuse("not_found", "no such agent");
     await this.pull(owner);
-    this.backAgain();
+    this.runner.due();
     return { ok: true };
   }
 
@@ -248,10 +255,22 @@ export class Incarnation {
   async pull(owner: Owner): Promise<Installed | undefined> {
     const release = await pullRelease(this.#env, owner);
     if (!release || !this.ownership.settle(release)) return undefined;
-    this.kernel.releases.put(release);
-    const installed = this.kernel.releases.live(release.generation);
+    const { releases } = this.kernel;
+    const paused = releases.live(0)?.release.paused;
+    releases.put(release);
+    const installed = releases.live(release.generation);
+    if (paused === true) this.backAgain(); // unless it is paused still
     stopOpen(this.kernel, this.runner);
     return installed;
+  }
+
+  async visited(owner: Owner, generation: number): Promise<{ readonly ok: true } | Refusal> {
+    if (this.life.resting && !(await this.life.awake(owner))) return { ok: true };
+    this.runner.wake();
+    if (!this.ownership.holds(owner)) return refuse("not_found", "no such agent");
+    if (this.kernel.releases.live(generation) === undefined) await this.pull(owner);
+    this.runner.arm();
+    return { ok: true };
   }
 
   async tellLedger(): Promise<void> {
@@ -268,6 +287,7 @@ export class Incarnation {
     this.runner.wake();
     const mine = this.ownership.holds(owner);
     const row = mine ? findInvocation(this.kernel.sql, id) : undefined;
+    if (row && isGone(row, "content")) return ERASED;
     return row ? { ok: true, row } : refuse("not_found", "no such invocation");
   }
 
@@ -305,6 +325,11 @@ export class Incarnation {
     const agent = this.kernel.releases.live(0)?.release.agentSlug ?? owner.agentId;
     return { agent, environment: owner.environment };
   }
+}
+
+/** Sessions that somebody is connected to. */
+function spokenIn(ctx: DurableObjectState): ReadonlySet<string> {
+  return new Set(ctx.getWebSockets().map((socket) => attachmentOf(socket).sessionId));
 }
 
 /** Nothing to wait for now: it has ended, or goes on when somebody else has acted. */

@@ -1,7 +1,9 @@
+import type { AgentSpec } from "../../core/agents/spec.ts";
 import { tenantScope } from "../../core/db/scope.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import { priceOf } from "../../core/models/cost.ts";
-import { loadRelease } from "../../core/releases/store.ts";
+import { loadRelease, loadVersion } from "../../core/releases/store.ts";
+import type { Changes } from "./branch.ts";
 import type { Owner } from "./contract.ts";
 import { platformOf } from "./settings.ts";
 import type { Meta } from "./meta.ts";
@@ -55,4 +57,17 @@ export class Ownership {
 export async function pullRelease(env: Env, owner: Owner): Promise<Release | undefined> {
   const scope = tenantScope(platformOf(env), owner.tenantId);
   return loadRelease(scope, owner.agentId, owner.environment, owner.replica, priceOf);
+}
+
+/** What would be live here were it this version, changed like that; undefined when there is no such. */
+export async function pullVersion(
+  env: Env,
+  owner: Owner,
+  version: number,
+  changes: Changes,
+): Promise<Release | undefined> {
+  const scope = tenantScope(platformOf(env), owner.tenantId);
+  const change = (spec: AgentSpec): AgentSpec =>
+    spec.kind === "llm" ? { ...spec, ...changes } : spec;
+  return loadVersion(scope, owner, { version, change }, priceOf);
 }

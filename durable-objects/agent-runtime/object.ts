@@ -1,3 +1,4 @@
+import { ERASED, isGone } from "./erasing.ts";
 import { DurableObject } from "cloudflare:workers";
 import { Incarnation } from "./incarnation.ts";
 import {
@@ -112,7 +113,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   async events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal> {
     const found = await this.#self.find(owner, invocationId);
-    return found.ok ? { ok: true, events: this.#self.events(invocationId, owner, after) } : found;
+    if (!found.ok) return found;
+    if (isGone(found.row, "events")) return ERASED;
+    return { ok: true, events: this.#self.events(invocationId, owner, after) };
   }
 
   /** Reaches the call that is in flight; a terminal invocation stays what it is. */
@@ -249,6 +252,10 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
     await this.#self.pull(owner);
     return { ok: true };
+  }
+
+  async visit(owner: Owner, generation: number): Promise<Acknowledged | Refusal> {
+    return this.#self.visited(owner, generation);
   }
 
   async ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal> {

@@ -15,6 +15,7 @@ import { interruptedWith, type Cut } from "./interrupted.ts";
 import { gather, join, replayOfJoined } from "./merge.ts";
 import type { Kernel } from "./kernel.ts";
 import { openSession } from "./open-session.ts";
+import type { Prefix } from "./prefix.ts";
 import type { Installed } from "./releases.ts";
 import { cancelRow } from "./settle.ts";
 
@@ -30,12 +31,18 @@ export type Entry =
   | Refusal;
 
 /** `admit`, after the agent's rules for its sessions. */
-export function enter(kernel: Kernel, call: Call, installed: Installed, nowMs: number): Entry {
+export function enter(
+  kernel: Kernel,
+  call: Call,
+  installed: Installed,
+  nowMs: number,
+  prefix?: Prefix,
+): Entry {
   const again = replayOfJoined(kernel, call);
   if (again) return again;
   const rules = installed.spec.session;
-  if (rules === undefined || rules.policy === "queue" || call.redrivenFrom !== undefined) {
-    return admit(kernel, call, installed, nowMs);
+  if (rules === undefined || rules.policy === "queue" || apart(call, prefix)) {
+    return admit(kernel, call, installed, nowMs, prefix);
   }
   if (call.sessionId === undefined || replayed(kernel, call)) {
     return admit(kernel, call, installed, nowMs);
@@ -62,6 +69,11 @@ const RULED: Record<Exclude<SessionRules["policy"], "queue">, Ruled> = {
     displacing(kernel, call, installed, nowMs, () => ({ reason: "rolled_back" })),
   merge: merging,
 };
+
+/** Not said in the conversation as it goes on: what repeats a turn, and inputs of a batch, wait. */
+function apart({ redrivenFrom, batch }: Call, prefix: Prefix | undefined): boolean {
+  return redrivenFrom !== undefined || batch !== undefined || prefix !== undefined;
+}
 
 function replayed({ sql }: Kernel, { principal, idempotencyKey }: Call): boolean {
   return idempotencyKey !== undefined && findByKey(sql, principal, idempotencyKey) !== undefined;

@@ -35,10 +35,17 @@ export async function recordAsking<T>(
   action:
     | "invocation.cancel_requested"
     | "invocation.retry_requested"
+    | "invocation.fork_requested"
+    | "invocation.resume_requested"
     | "approval.approve_requested"
     | "approval.reject_requested"
     | "approval.happened_requested"
-    | "callback.answer_requested",
+    | "callback.answer_requested"
+    | "agent.learn_requested"
+    | "agent.document_requested"
+    | "agent.forget_requested"
+    | "memory.forget_requested"
+    | "document.forget_requested",
   id: string,
   ask: () => Promise<T>,
 ): Promise<T> {

@@ -12,18 +12,14 @@ import {
 import { agentsOfInvocations, listInvocations } from "../../core/invocations/store.ts";
 import { canonical } from "../../core/json/canonical.ts";
 import { type Page, wholeNumber } from "../../core/page.ts";
-import { type Principal, speakerId } from "../../core/principals/contract.ts";
-import type { Call, Owner } from "../../durable-objects/agent-runtime/contract.ts";
 import type { Text } from "../../durable-objects/agent-runtime/text.ts";
-import type { Arrival } from "../edge/arrival.ts";
 import { sha256 } from "../edge/hash.ts";
-import { fingerprintOf, idempotencyKeyOf, replays } from "../edge/idempotency.ts";
+import { replays } from "../edge/idempotency.ts";
 import { looksAtAgents } from "../edge/permits.ts";
-import { traceparentOf } from "../edge/request-id.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
-import { liveAgent } from "../serve/live-agents.ts";
 import { type Reach, narrowed, permitted } from "./narrowing.ts";
 import { recordAccess, recordAsking } from "./accesses.ts";
+import { branchCall } from "./branch-call.ts";
 import { ById, pageSchema } from "./parameters.ts";
 import { found, homeOf } from "./runtime.ts";
 
@@ -115,7 +111,7 @@ export const invocations = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const home = await homeOf(c, id);
-      const call = await retryCall(c.get("arrival"), c.get("principal"), home.owner, id);
+      const call = await branchCall(c, home.owner, `retry ${id}`);
       const made = await recordAsking(c, "invocation.retry_requested", id, async () =>
         found(await home.runtime.retry(home.owner, id, call)),
       );
@@ -144,27 +140,4 @@ function json(body: Text, status = 200, headers: Record<string, string> = {}): R
     status,
     headers: { "content-type": "application/json", ...headers },
   });
-}
-
-/** The call that repeats `id`, with the generation that is live now. */
-async function retryCall(
-  arrival: Arrival,
-  principal: Principal,
-  owner: Owner,
-  id: string,
-): Promise<Omit<Call, "input">> {
-  const { agentId: agent, environment } = owner;
-  const { generation } = await liveAgent({ arrival, principal, agent, environment });
-  const key = idempotencyKeyOf(arrival.request.headers);
-  const traceparent = traceparentOf(arrival.request.headers);
-  return {
-    owner,
-    generation,
-    principal: speakerId(principal),
-    fingerprint: fingerprintOf("POST", `retry ${id}`, null),
-    requestId: arrival.requestId,
-    deltas: true,
-    ...(key === undefined ? {} : { idempotencyKey: key }),
-    ...(traceparent === undefined ? {} : { traceparent }),
-  };
 }

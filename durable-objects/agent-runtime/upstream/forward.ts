@@ -123,7 +123,7 @@ async function exchange(
 function fieldsOf(claim: HttpClaim, { row }: Asked): Readonly<Record<string, string>> {
   const stored = claim.row === undefined || claim.attempt > 1;
   return {
-    "idempotency-key": `${claim.id}/${UPSTREAM_STEP}`,
+    "idempotency-key": `${claim.branch?.origin ?? claim.id}/${UPSTREAM_STEP}`,
     "berth-invocation": claim.id,
     ...(stored ? { "berth-replay": "true" } : {}),
     ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
