@@ -30,7 +30,9 @@ export function endingOf(sql: Sql, invocationId: string): Ending | undefined {
     "SELECT status, error FROM ending WHERE invocation_id = ?",
     invocationId,
   );
-  return row && { status: row.status, problem: JSON.parse(openJson(sql, row.error)) as ProblemData };
+  return (
+    row && { status: row.status, problem: JSON.parse(openJson(sql, row.error)) as ProblemData }
+  );
 }
 
 /** C1, in the transaction in which the run failed. */
@@ -126,7 +128,6 @@ function sendUndo(kernel: Kernel, claim: LlmClaim, step: StepRow): SentCall | un
     appendEvents(sql, claim.id, claim.seq, [["tool.called", told]], nowMs);
   });
   claim.seq += 1;
-  kernel.faults.boundary(`${key} planned`);
   return { key, call, tool, args, result: undefined, doubtful: false };
 }
 

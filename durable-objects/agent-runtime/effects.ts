@@ -13,14 +13,14 @@ export async function perform<T>(
   key: string,
   call: () => Promise<T>,
 ): Promise<T> {
-  faults.boundary(`${key} sent`);
+  if (faults.watched) await faults.boundary(`${key} sent`);
   let answer: T;
   try {
     answer = await call();
   } catch (e) {
-    faults.boundary(`${key} unanswered`);
+    if (faults.watched) await faults.boundary(`${key} unanswered`);
     throw e;
   }
-  faults.boundary(`${key} answered`);
+  if (faults.watched) await faults.boundary(`${key} answered`);
   return answer;
 }

@@ -31,10 +31,19 @@ export class Faults {
   #passed: string[] | undefined;
   #deadly: string | undefined;
   readonly #abort: ((reason: string) => void) | undefined;
+  readonly #flush: () => Promise<void>;
 
-  /** @param configured  Names from FAULT_POINTS: each strikes once in this isolate, then rests. */
-  constructor(abort?: (reason: string) => void, configured: readonly string[] = []) {
+  /**
+   * @param configured  Names from FAULT_POINTS: each strikes once in this isolate, then rests.
+   * @param flush       Resolves when all that was written is on disk.
+   */
+  constructor(
+    abort?: (reason: string) => void,
+    configured: readonly string[] = [],
+    flush: () => Promise<void> = async () => {},
+  ) {
     this.#abort = abort;
+    this.#flush = flush;
     for (const point of FAULT_POINTS) {
       if (configured.includes(point) && !struck.has(point)) this.arm(point);
     }
@@ -57,9 +66,15 @@ export class Faults {
     return this.#passed;
   }
 
+  /** Does somebody watch? Only then is there anything to tell at a boundary. */
+  get watched(): boolean {
+    return this.#passed !== undefined;
+  }
+
   /** A run stands between two states that a crash could leave behind (./effects.ts). */
-  boundary(name: string): void {
+  async boundary(name: string): Promise<void> {
     if (this.#passed === undefined || !this.#abort) return;
+    await this.#flush(); // what is written by now is what a crash leaves
     this.#passed.push(name);
     if (name === this.#deadly) this.#strike(this.#abort, `boundary ${name}`);
   }

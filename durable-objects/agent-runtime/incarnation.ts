@@ -74,7 +74,9 @@ export class Incarnation {
     const checked = () => this.runner.due();
     const recovered = (name: string) => this.recovered(name);
     const health = new Health({ meta, releases, deadlines, now, checked, recovered });
-    this.faults = new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints);
+    this.faults = new Faults(local ? (reason) => ctx.abort(reason) : undefined, faultPoints, () =>
+      ctx.storage.sync(),
+    );
     this.kernel = {
       sql,
       releases,

@@ -1,16 +1,20 @@
-import { type LlmSpec, secretNamesOf } from "../../core/agents/spec.ts";
+import { type LlmSpec, modelsOf, secretNamesOf } from "../../core/agents/spec.ts";
 import type { Config } from "../../core/config.ts";
 import type { Release, ReleaseProvider } from "../../core/deployments/release.ts";
 import { egressFetch } from "../../core/egress/fetch.ts";
 import { ModelFailure, type Model } from "../../core/models/contract.ts";
+import { HASH } from "../../core/models/embed-hash.ts";
+import { resolveEmbedder, type Embedder } from "../../core/models/embedder.ts";
 import { terminalFailure } from "../../core/models/failures.ts";
-import { missingModel, resolveModel } from "../../core/models/resolve.ts";
+import { missingEmbedder, missingModel, resolveModel } from "../../core/models/resolve.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 import { SealFailure } from "../../core/seal/contract.ts";
 import { redactingModel, redactingTool } from "../../core/secrets/redacting.ts";
 import { buildTool } from "../../core/tools/build.ts";
 import { networkOf } from "../network.ts";
-import type { Installed, LlmInstalled } from "./releases.ts";
+import type { Kernel } from "./kernel.ts";
+import { memoryTools } from "./memory/tools.ts";
+import type { Installed, InstalledMemory, LlmInstalled } from "./releases.ts";
 import { configOf } from "./settings.ts";
 import { readyUpstream } from "./upstream/ready.ts";
 import { vaultOf, type Vault } from "./vault.ts";
@@ -23,13 +27,14 @@ const MODEL_ANSWER_BYTES = 16 * 1024 * 1024;
 type PlatformProvider = Config["modelProviders"][number];
 
 /** Make a release ready to run. */
-export function ready(release: Release, env: Env): Installed {
+export function ready(release: Release, env: Env, kernel: () => Kernel): Installed {
   const { spec } = release;
-  return spec.kind === "http" ? readyUpstream(release, spec, env) : readyLlm(release, spec, env);
+  if (spec.kind === "http") return readyUpstream(release, spec, env);
+  return readyLlm(release, spec, env, kernel);
 }
 
 /** Its models are built at their first use and kept. */
-function readyLlm(release: Release, spec: LlmSpec, env: Env): LlmInstalled {
+function readyLlm(release: Release, spec: LlmSpec, env: Env, kernel: () => Kernel): LlmInstalled {
   const { egressAllow, baseDomain, modelProviders } = configOf(env);
   const rule = { allow: egressAllow, ownHosts: [baseDomain] };
   const network = networkOf(env, egressAllow);
@@ -48,6 +53,7 @@ function readyLlm(release: Release, spec: LlmSpec, env: Env): LlmInstalled {
     const model = resolveModel(ref, source, ports);
     return vault.empty ? model : redactingModel(model, vault.redactor);
   };
+  const memory = readyMemory(spec, providers, { fetch: modelFetch, openKey: opening(openKey) });
   const models = new Map<string, Model>();
   const secret = (name: string): string | undefined => vault.take(name);
   const tools = new Map(
@@ -56,11 +62,17 @@ function readyLlm(release: Release, spec: LlmSpec, env: Env): LlmInstalled {
       return [it.name, vault.empty ? tool : redactingTool(tool, vault.redactor)];
     }),
   );
+  if (memory?.spec.tools) {
+    const own = memoryTools(kernel, { ...memory, tag: release.tag });
+    for (const tool of own) tools.set(tool.offer.name, tool);
+  }
   return {
     kind: "llm",
     release,
     spec,
-    offers: [...tools.values()].map((tool) => tool.offer),
+    offers: [...tools.values()]
+      .filter(({ rules }) => rules?.offered !== false)
+      .map((tool) => tool.offer),
     system: (ref) => systemText(spec, ref),
     model: (ref) => {
       const model = models.get(ref) ?? resolve(ref);
@@ -71,8 +83,23 @@ function readyLlm(release: Release, spec: LlmSpec, env: Env): LlmInstalled {
     },
     tool: (name) => tools.get(name),
     price: (ref) => release.prices[ref],
+    ...(memory && { memory }),
     check: () => check(spec, providers, openKey, vault),
   };
+}
+
+/** Its embedder is connected, and its key opened, at the first use. */
+function readyMemory(
+  { memory: spec }: LlmSpec,
+  providers: readonly ReleaseProvider[],
+  ports: Parameters<typeof resolveEmbedder>[2],
+): InstalledMemory | undefined {
+  if (spec === undefined) return undefined;
+  const ref = spec.embeddings;
+  let connected: Embedder | undefined;
+  const connect = (): Embedder => (connected ??= resolveEmbedder(ref, { providers }, ports));
+  const embed: Embedder["embed"] = async (texts, call) => connect().embed(texts, call);
+  return { spec, embedder: { ref, lexical: ref === HASH, embed } };
 }
 
 /** `local/extract` searches the knowledge itself; other models are given it. */
@@ -105,11 +132,11 @@ function opening(openKey: (provider: ReleaseProvider) => string | null): typeof 
 
 /** Those of the configuration that the spec's models are asked from. */
 function housed(
-  { model, fallback }: LlmSpec,
+  spec: LlmSpec,
   own: readonly ReleaseProvider[],
   all: readonly PlatformProvider[],
 ): readonly PlatformProvider[] {
-  const refs = [model, ...fallback];
+  const refs = modelsOf(spec);
   return all.filter(
     ({ slug }) =>
       refs.some((ref) => ref.startsWith(`${slug}/`)) && own.every((it) => it.slug !== slug),
@@ -132,6 +159,8 @@ function check(
     const missing = missingModel(ref, providers);
     if (missing !== undefined) return refuse("spec_invalid", missing);
   }
+  const missing = spec.memory && missingEmbedder(spec.memory.embeddings, providers);
+  if (missing !== undefined) return refuse("spec_invalid", missing);
   try {
     for (const provider of providers) openKey(provider);
     for (const name of secretNamesOf(spec)) {

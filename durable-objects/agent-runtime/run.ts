@@ -83,7 +83,7 @@ async function answer(kernel: Kernel, claim: LlmClaim): Promise<InvocationRow | 
   kernel.faults.at("before-settle");
   const ended = succeed(kernel, claim, last, { output, messages });
   kernel.faults.at("after-settle");
-  kernel.faults.boundary("settled");
+  if (kernel.faults.watched) await kernel.faults.boundary("settled");
   return ended;
 }
 
@@ -91,13 +91,13 @@ async function answer(kernel: Kernel, claim: LlmClaim): Promise<InvocationRow | 
 function live(kernel: Kernel, claim: LlmClaim): Steps {
   return {
     model: (i, produced) => callModel(kernel, claim, i, produced),
-    tools: (i, step) => {
+    tools: async (i, step) => {
       const calls = kernel.sql.transaction(() => {
         step.record();
         return sendTools(kernel, claim, i, step.answer.toolCalls, step.facts);
       });
-      kernel.faults.boundary(`model.${i} recorded`);
       kernel.feed.changed(claim.id);
+      if (kernel.faults.watched) await kernel.faults.boundary(`model.${i} recorded`);
       return callTools(kernel, claim, calls);
     },
   };

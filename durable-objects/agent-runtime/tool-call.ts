@@ -25,8 +25,20 @@ export type SentCall = {
   readonly doubtful: boolean;
 };
 
-/** The result of one call: from the journal, of a person, or of the far side; recorded when new. */
+/** The result of one call, recorded when it is new. */
 export async function callTool(
+  kernel: Kernel,
+  claim: Claim,
+  sent: SentCall,
+  signal: AbortSignal,
+): Promise<ToolResult> {
+  const result = await resultOf(kernel, claim, sent, signal);
+  if (kernel.faults.watched) await kernel.faults.boundary(`${sent.key} recorded`);
+  return result;
+}
+
+/** From the journal, of a person, or of the far side. */
+async function resultOf(
   kernel: Kernel,
   claim: Claim,
   sent: SentCall,
@@ -141,6 +153,5 @@ function record(kernel: Kernel, claim: Claim, sent: SentCall, result: ToolResult
   });
   claim.seq += 1;
   kernel.feed.changed(claim.id);
-  kernel.faults.boundary(`${sent.key} recorded`);
   return result;
 }
