@@ -5,6 +5,8 @@
  */
 import { type SQL, and, asc, count, eq, exists, isNotNull, not, sql } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
+import { contentPolicy } from "../content/table.ts";
+import { batchChunk } from "../batches/table.ts";
 import type { Db, PlatformScope, TenantScope } from "../db/scope.ts";
 import { runAll } from "../db/statements.ts";
 import { bumpGenerations } from "../deployments/store-generations.ts";
@@ -46,10 +48,22 @@ export const SEALED: readonly SealedColumn[] = [
     set: (db, blob) => db.update(issuer).set({ sealedSecret: blob }),
   },
   {
+    kind: "batch_chunk",
+    table: batchChunk,
+    column: batchChunk.sealedInputs,
+    set: (db, blob) => db.update(batchChunk).set({ sealedInputs: blob }),
+  },
+  {
     kind: "sso",
     table: ssoConnection,
     column: ssoConnection.sealedSecret,
     set: (db, blob) => db.update(ssoConnection).set({ sealedSecret: blob }),
+  },
+  {
+    kind: "content",
+    table: contentPolicy,
+    column: contentPolicy.sealedKey,
+    set: (db, blob) => db.update(contentPolicy).set({ sealedKey: blob }),
   },
 ];
 

@@ -28,6 +28,8 @@ export type LedgerEntry = {
   /** Whom it was made for. */
   readonly userId?: string;
   readonly usage: readonly UsageEntry[];
+  /** The batch it was an input of. */
+  readonly batchId?: string;
 };
 
 export const UsageRecordWire = z.object({

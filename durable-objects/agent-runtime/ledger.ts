@@ -1,3 +1,5 @@
+import type { Invocation } from "../../core/invocations/contract.ts";
+import { isSealed } from "./content.ts";
 import { batchOfKey } from "../../core/batches/contract.ts";
 import { userOf } from "../../core/limits/rules.ts";
 import type { LedgerEntry, UsageRecord } from "./contract.ts";
@@ -43,7 +45,7 @@ export function ledgerPage(
       ...invocation
     } = onWire(kernel.sql, slim, naming);
     return {
-      invocation,
+      invocation: { ...invocation, error: toldOutside(row, invocation.error) },
       agentId,
       principal,
       ...(projectId === undefined ? {} : { projectId }),
@@ -54,6 +56,12 @@ export function ledgerPage(
         .flatMap((call) => usageOf(row.id, call)),
     };
   });
+}
+
+/** The listing is not sealed: of an error that is, it has the code alone. */
+function toldOutside({ error }: Pick<InvocationRow, "error">, told: Invocation["error"]) {
+  if (told === null || error === null || !isSealed(error)) return told;
+  return { code: told.code, detail: "sealed; read the invocation" };
 }
 
 function batchIn(key: string | null): { readonly batchId?: string } {

@@ -21,6 +21,8 @@ type JsonOptions = {
   readonly limitBytes: number;
   /** An absent body is `{}`. */
   readonly optional: boolean;
+  /** The field that JSON lines are the list of; absent: they are not taken. */
+  readonly lines?: string;
 };
 
 /** Bodies that a stage before the route's own had to read; a body can be read once. */
@@ -35,7 +37,11 @@ export async function readJson(request: Request, options: JsonOptions): Promise<
   const before = kept.get(request);
   if (before !== undefined) return before.value;
   if (options.optional && bodyless(request)) return {};
-  if (!isJson(request.headers.get("content-type"))) {
+  const contentType = request.headers.get("content-type");
+  if (options.lines !== undefined && isJsonLines(contentType)) {
+    return { [options.lines]: parseLines(await wholeBytes(request, options.limitBytes)) };
+  }
+  if (!isJson(contentType)) {
     throw new Problem("unsupported_media_type", "send application/json", {
       errors: [{ pointer: "content-type", detail: "must be application/json" }],
     });
@@ -134,6 +140,22 @@ function decode(bytes: Uint8Array): string {
   } catch {
     throw malformed("the body is not UTF-8");
   }
+}
+
+/** A value on each line; what is wrong is told with its line, from 0. */
+function parseLines(bytes: Uint8Array): readonly unknown[] {
+  const lines = decode(bytes).split("\n");
+  return lines.flatMap((line, i) =>
+    line.trim() === "" ? [] : [parseJsonText(line, `line ${i} of the body`)],
+  );
+}
+
+/** `application/jsonl`, and what else it is called. */
+function isJsonLines(contentType: string | null): boolean {
+  const [type = ""] = (contentType ?? "").toLowerCase().split(";");
+  return ["application/jsonl", "application/x-ndjson", "application/x-jsonlines"].includes(
+    type.trim(),
+  );
 }
 
 /** `application/json` or `+json`, in UTF-8 when a charset is named. */

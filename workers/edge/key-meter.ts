@@ -61,6 +61,11 @@ export async function conclude(receipt: Receipt, c: Context): Promise<void> {
   for (const [name, value] of headers) c.header(name, value);
 }
 
+/** What was taken for something that then was not done. */
+export function refund({ arrival, meter, credits, charge }: Receipt): Promise<void> {
+  return giveBack(arrival, meter, credits, charge);
+}
+
 /** A use of a key, for its account; nothing for any other principal. */
 export function countUse(
   { services, nowMs, keep }: Arrival,

@@ -59,6 +59,7 @@ type Mark =
       readonly schema: z.ZodType;
       readonly optional: boolean;
       readonly limitBytes: number;
+      readonly lines?: string;
     }
   | { readonly kind: "form"; readonly schema: z.ZodType }
   | { readonly kind: "answers"; readonly answer: Answer };
@@ -177,6 +178,8 @@ export type TakesOptions = {
   readonly limitBytes?: number;
   /** An absent body is `{}`. */
   readonly optional?: boolean;
+  /** The field that a body of JSON lines is the list of. */
+  readonly lines?: string;
 };
 
 /**
@@ -195,8 +198,8 @@ export function takes<T extends Target, S extends z.ZodType>(
   string,
   { in: { [K in T]: z.input<S> }; out: { [K in T]: z.output<S> } }
 > {
-  const { limitBytes = BODY_LIMIT, optional = false } = options;
-  const taking = { target, schema, optional, limitBytes };
+  const { limitBytes = BODY_LIMIT, optional = false, lines } = options;
+  const taking = { target, schema, optional, limitBytes, ...(lines !== undefined && { lines }) };
   return marked({ kind: "takes", ...taking }, takesAll([taking]));
 }
 

@@ -12,6 +12,8 @@ export type JsonOptions = {
   readonly limitBytes: number;
   /** An absent body is `{}`. */
   readonly optional: boolean;
+  /** The field that a body of JSON lines is the list of. */
+  readonly lines?: string;
 };
 
 const PLACES_NAMED = 20;

@@ -96,18 +96,25 @@ export async function resendDeployments(
 
 /**
  * Wake a share of all objects: an object that is asked anything takes up what its last incarnation
- * left, sets its alarm and tells the ledger what it is owed. The listing holds finished
+ * left, sets its alarm, tells the ledger what it is owed, and learns what was changed of what is
+ * live: an idle agent keeps content no longer than its tenant wants. The listing holds finished
  * invocations only, so it cannot tell which of them have work.
  */
 export async function knock(
   platform: PlatformScope,
-  at: (owner: Owner) => Pick<AgentRuntimeRpc, "get">,
+  at: (owner: Owner) => Pick<AgentRuntimeRpc, "visit">,
   nowMs: number,
 ): Promise<number> {
   const turn = Math.floor(nowMs / 60_000) % TAG_STARTS.length;
   const [start = "", end] = TAG_STARTS.slice(turn);
   const owners = await listObjectsByTag(platform, { start, end }, KNOCKS);
-  await each(owners.map((owner) => () => at(owner).get(owner, "")));
+  await each(
+    owners.map(
+      ({ generation, ...owner }) =>
+        () =>
+          at(owner).visit(owner, generation ?? 0),
+    ),
+  );
   return owners.length;
 }
 
