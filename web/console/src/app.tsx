@@ -10,6 +10,7 @@ import { navigate, parseRoute, useAddress, type Route } from "./route.ts";
 import { SettingsScreen } from "./settings.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { TalkScreen } from "./talk.tsx";
+import { WorkScreen } from "./work.tsx";
 import type { May, SignedIn } from "./wire.ts";
 
 type Standing = "unknown" | "signed out" | ApiProblem | SignedIn;
@@ -83,6 +84,13 @@ function Shell(props: {
           {user?.email ?? principal.id}
         </span>
         <Link
+          to="/console/work"
+          className="bar-link"
+          current={route.screen === "work" ? "page" : undefined}
+        >
+          Work
+        </Link>
+        <Link
           to="/console/settings"
           className="bar-link"
           current={route.screen === "settings" ? "page" : undefined}
@@ -121,6 +129,8 @@ function Screen({ route, me }: { readonly route: Route; readonly me: SignedIn })
       return <InvocationsScreen key={route.agent} agent={route.agent} query={route.query} />;
     case "invocation":
       return <InvocationScreen key={route.id} id={route.id} may={may} />;
+    case "work":
+      return <WorkScreen me={me} page={route.page} id={route.id} />;
     case "settings":
       return <SettingsScreen me={me} page={route.page} id={route.id} />;
     case "link":

@@ -6,6 +6,7 @@ import {
   type InputHTMLAttributes,
   type ReactNode,
   type SubmitEvent,
+  type TextareaHTMLAttributes,
 } from "react";
 import type { ApiProblem } from "./api.ts";
 import { asProblem } from "./load.ts";
@@ -45,6 +46,8 @@ function faultAt(problem: ApiProblem | undefined, pointer: string): string {
   return found === undefined ? "" : sentence(found.detail);
 }
 
+type Other = { readonly action: string; readonly label: string; readonly danger?: boolean };
+
 /**
  * A form that is submitted by Enter or its button. Fields are uncontrolled: what is typed, secrets
  * too, stands in the input alone; `onSubmit` reads it.
@@ -57,13 +60,16 @@ export function Form(props: {
   readonly danger?: boolean;
   readonly onSubmit: (form: FormData, element: HTMLFormElement) => Promise<void>;
   readonly onCancel?: () => void;
+  /** Other things to do with what is filled in: `onSubmit` finds the one that was pressed as `action`. */
+  readonly others?: readonly Other[];
   readonly children: ReactNode;
 }) {
-  const { doing, onSubmit, onCancel } = props;
+  const { doing, onSubmit, onCancel, others = [] } = props;
   const submit = (e: SubmitEvent<HTMLFormElement>) => {
     e.preventDefault();
     const element = e.currentTarget;
-    doing.run(() => onSubmit(new FormData(element), element));
+    const form = new FormData(element, e.nativeEvent.submitter);
+    doing.run(() => onSubmit(form, element));
   };
   return (
     <form className={props.className ?? "form"} onSubmit={submit} noValidate={false}>
@@ -79,6 +85,19 @@ export function Form(props: {
             {doing.busy ? "Working…" : props.submit}
           </button>
         )}
+        {others.map((other) => (
+          <button
+            key={other.action}
+            type="submit"
+            name="action"
+            value={other.action}
+            className={other.danger ? "stop" : undefined}
+            formNoValidate
+            aria-disabled={doing.busy}
+          >
+            {other.label}
+          </button>
+        ))}
         {onCancel ? (
           <button type="button" onClick={onCancel}>
             Cancel
@@ -122,6 +141,46 @@ export function Field(
         aria-describedby={described === "" ? undefined : described}
         aria-invalid={fault !== ""}
         {...input}
+      />
+      {hint ? (
+        <p className="note" id={`${id}-hint`}>
+          {hint}
+        </p>
+      ) : null}
+      {fault ? (
+        <p className="fault" id={`${id}-fault`}>
+          {fault}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+/** A named field of several lines. */
+export function TextArea(
+  props: {
+    readonly label: string;
+    readonly name: string;
+    readonly hint?: ReactNode;
+    readonly doing?: Doing;
+    readonly pointer?: string;
+  } & Omit<TextareaHTMLAttributes<HTMLTextAreaElement>, "name">,
+) {
+  const { label, name, hint, doing, pointer = `/${name}`, ...area } = props;
+  const id = useId();
+  const fault = faultAt(doing?.problem, pointer);
+  const described = [hint ? `${id}-hint` : "", fault ? `${id}-fault` : ""]
+    .filter(Boolean)
+    .join(" ");
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <textarea
+        id={id}
+        name={name}
+        aria-describedby={described === "" ? undefined : described}
+        aria-invalid={fault !== ""}
+        {...area}
       />
       {hint ? (
         <p className="note" id={`${id}-hint`}>

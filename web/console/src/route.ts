@@ -8,6 +8,12 @@ export type Route =
   | { readonly screen: "invocation"; readonly id: string }
   /** A page about the tenant or its people; `id` is one thing of it. */
   | { readonly screen: "settings"; readonly page: SettingsPage; readonly id: string | undefined }
+  /** A page about work that is under way or planned; without a name, the first there is. */
+  | {
+      readonly screen: "work";
+      readonly page: WorkPage | undefined;
+      readonly id: string | undefined;
+    }
   /** Where a link in a mail leads; its token is behind the #. */
   | { readonly screen: "link"; readonly page: LinkPage };
 
@@ -26,6 +32,9 @@ export const SETTINGS_PAGES = [
 ] as const;
 export type SettingsPage = (typeof SETTINGS_PAGES)[number];
 
+export const WORK_PAGES = ["approvals", "schedules"] as const;
+export type WorkPage = (typeof WORK_PAGES)[number];
+
 export const LINK_PAGES = ["invitation", "verify", "reset", "forgot", "register"] as const;
 export type LinkPage = (typeof LINK_PAGES)[number];
 
@@ -42,9 +51,11 @@ export function parseRoute(address: string): Route {
   if (third === undefined) {
     const page = LINK_PAGES.find((name) => name === second);
     if (page !== undefined) return { screen: "link", page };
+    if (second === "work") return { screen: "work", page: undefined, id: undefined };
     return second === "settings" ? settingsRoute("account", undefined) : { screen: "missing" };
   }
   if (second === "settings") return settingsRoute(third, fourth);
+  if (second === "work") return workRoute(third, fourth);
   if (second === "invocations" && fourth === undefined) return { screen: "invocation", id: third };
   if (second !== "agents") return { screen: "missing" };
   if (fourth === undefined) return { screen: "talk", agent: third, query };
@@ -56,6 +67,11 @@ export function parseRoute(address: string): Route {
 function settingsRoute(name: string | undefined, id: string | undefined): Route {
   const page = SETTINGS_PAGES.find((one) => one === name);
   return page === undefined ? { screen: "missing" } : { screen: "settings", page, id };
+}
+
+function workRoute(name: string, id: string | undefined): Route {
+  const page = WORK_PAGES.find((one) => one === name);
+  return page === undefined ? { screen: "missing" } : { screen: "work", page, id };
 }
 
 /** What an entry of the history remembers over a reload: ids alone, never content. */

@@ -1,4 +1,3 @@
-import type { ReactNode } from "react";
 import { AccountPage } from "./settings/account.tsx";
 import { AuditPage } from "./settings/audit.tsx";
 import { BrandingPage } from "./settings/branding.tsx";
@@ -10,28 +9,11 @@ import { RolesPage } from "./settings/roles.tsx";
 import { SecretsPage } from "./settings/secrets.tsx";
 import { SsoPage } from "./settings/sso.tsx";
 import { TenantPage } from "./settings/tenant.tsx";
-import { Link, Title } from "./parts.tsx";
 import type { SettingsPage } from "./route.ts";
+import { Section, type Entry } from "./section.tsx";
 import type { SignedIn } from "./wire.ts";
 
-/** What a page of the settings is given. */
-export type PageProps = {
-  readonly me: SignedIn;
-  /** One thing of the page, when the address names one. */
-  readonly id: string | undefined;
-  readonly can: (scope: string) => boolean;
-};
-
-type Entry = {
-  readonly page: SettingsPage;
-  readonly name: string;
-  /** Absent: for everybody who is signed in. */
-  readonly scope?: string;
-  readonly show: (props: PageProps) => ReactNode;
-};
-
-/** In the order of the menu. What a principal may not read is not offered; the server decides. */
-const ENTRIES: readonly Entry[] = [
+const ENTRIES: readonly Entry<SettingsPage>[] = [
   { page: "account", name: "Account", show: (props) => <AccountPage {...props} /> },
   {
     page: "members",
@@ -85,33 +67,5 @@ export function SettingsScreen(props: {
   readonly page: SettingsPage;
   readonly id: string | undefined;
 }) {
-  const { me, page, id } = props;
-  const can = (scope: string) => me.principal.scopes.includes(scope);
-  const entries = ENTRIES.filter(({ scope }) => scope === undefined || can(scope));
-  const entry = entries.find((one) => one.page === page);
-  return (
-    <div className="settings">
-      <nav aria-label="Settings" className="menu">
-        {entries.map((one) => (
-          <Link
-            key={one.page}
-            to={`/console/settings/${one.page}`}
-            current={one.page === page ? "page" : undefined}
-          >
-            {one.name}
-          </Link>
-        ))}
-      </nav>
-      {entry ? (
-        <section className="page" key={`${page} ${id ?? ""}`}>
-          {entry.show({ me, id, can })}
-        </section>
-      ) : (
-        <section className="page">
-          <Title>Not for you</Title>
-          <p>Whoever you are signed in as may not see this page. Ask an administrator.</p>
-        </section>
-      )}
-    </div>
-  );
+  return <Section name="Settings" base="/console/settings" entries={ENTRIES} {...props} />;
 }

@@ -2,7 +2,7 @@ import { ask } from "../api.ts";
 import { Field, Form, textIn, useDoing } from "../form.tsx";
 import { Title } from "../parts.tsx";
 import { navigate } from "../route.ts";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import type { SignedIn } from "../wire.ts";
 
 /** Who is signed in; for a user also name, password and every session. */

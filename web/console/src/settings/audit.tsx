@@ -4,7 +4,7 @@ import { askJson } from "../api.ts";
 import { textIn, useDoing } from "../form.tsx";
 import { usePages } from "../load.ts";
 import { ProblemNote, Skeleton, Title, When } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 
 const FILTERS = [
   ["action", "Action", "key.created"],

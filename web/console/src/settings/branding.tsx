@@ -4,7 +4,7 @@ import { ask, askJson } from "../api.ts";
 import { Field, Form, textIn, useDoing } from "../form.tsx";
 import { useLoad, type Loaded } from "../load.ts";
 import { ProblemNote, Skeleton, Title } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 
 const SCHEMES = ["light", "dark"] as const;
 const COLOURS = ["accent", "ground", "ink"] as const;

@@ -5,7 +5,7 @@ import { Confirm, Field, Form, SecretOnce, textIn, useDoing } from "../form.tsx"
 import { useLoad, type Paged } from "../load.ts";
 import { ProblemNote, Skeleton, Title, When } from "../parts.tsx";
 import { navigate } from "../route.ts";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import { Facts, Listing, Path, Row } from "./listing.tsx";
 
 /** Machines that get tokens for a secret. */

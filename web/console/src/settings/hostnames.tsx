@@ -4,7 +4,7 @@ import { ask } from "../api.ts";
 import { Confirm, Field, Form, textIn, useDoing } from "../form.tsx";
 import type { Paged } from "../load.ts";
 import { CopyButton, ProblemNote, sentence, When } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import { Listing, Row } from "./listing.tsx";
 
 /** How often a name that is not settled yet is read again while somebody looks. */

@@ -6,7 +6,7 @@ import { Choice, Confirm, Field, Form, SecretOnce, textIn, useDoing } from "../f
 import { costText } from "../format.ts";
 import { useLoad, usePages, type Paged } from "../load.ts";
 import { Link, ProblemNote, Skeleton, Title, When } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 
 /** Keys of the tenant: make, tell once, rotate, revoke, see what each is used for. */
 export function KeysPage(props: PageProps) {

@@ -5,7 +5,7 @@ import { Confirm, Field, Form, textIn, useDoing } from "../form.tsx";
 import { useLoad, type Paged } from "../load.ts";
 import { ProblemNote, Skeleton, Title } from "../parts.tsx";
 import { navigate } from "../route.ts";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import { Facts, Listing, Path, Row } from "./listing.tsx";
 
 /** Built-in roles and the tenant's own. */

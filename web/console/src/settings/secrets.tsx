@@ -4,7 +4,7 @@ import { ask } from "../api.ts";
 import { Confirm, Dialog, Field, Form, textIn, useDoing } from "../form.tsx";
 import type { Paged } from "../load.ts";
 import { When } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import { Listing, Row } from "./listing.tsx";
 
 /** Named values that go in and never come out. */

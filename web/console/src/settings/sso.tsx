@@ -6,7 +6,7 @@ import { ask } from "../api.ts";
 import { Choice, Confirm, Field, Form, textIn, useDoing } from "../form.tsx";
 import { usePages, type Paged } from "../load.ts";
 import { CopyButton } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import { Listing, Row } from "./listing.tsx";
 
 type Connection = z.infer<typeof RegisteredSso>;

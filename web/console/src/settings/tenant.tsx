@@ -5,7 +5,7 @@ import { ask, askJson } from "../api.ts";
 import { Choice, Confirm, Field, Form, textIn, useDoing } from "../form.tsx";
 import { useLoad, type Loaded } from "../load.ts";
 import { ProblemNote, Skeleton, Title } from "../parts.tsx";
-import type { PageProps } from "../settings.tsx";
+import type { PageProps } from "../section.tsx";
 import { Facts } from "./listing.tsx";
 
 type Quotas = {

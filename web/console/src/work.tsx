@@ -1,0 +1,29 @@
+import type { WorkPage } from "./route.ts";
+import { Section, type Entry } from "./section.tsx";
+import type { SignedIn } from "./wire.ts";
+import { ApprovalsPage } from "./work/approvals.tsx";
+import { SchedulesPage } from "./work/schedules.tsx";
+
+const ENTRIES: readonly Entry<WorkPage>[] = [
+  {
+    page: "approvals",
+    name: "Approvals",
+    scope: "approvals:read",
+    show: (props) => <ApprovalsPage {...props} />,
+  },
+  {
+    page: "schedules",
+    name: "Schedules",
+    scope: "schedules:read",
+    show: (props) => <SchedulesPage {...props} />,
+  },
+];
+
+/** What waits for somebody, what is planned, and what it may cost. */
+export function WorkScreen(props: {
+  readonly me: SignedIn;
+  readonly page: WorkPage | undefined;
+  readonly id: string | undefined;
+}) {
+  return <Section name="Work" base="/console/work" entries={ENTRIES} {...props} />;
+}
