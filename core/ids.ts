@@ -90,6 +90,11 @@ export function newId(noun: IdNoun, nowMs: number, tag = "", fill: FillRandom = 
   return `${PREFIXES[noun]}_${timePart(nowMs)}${tag}${randomPart(RANDOM_LENGTH - tag.length, fill)}`;
 }
 
+/** What no id made at `nowMs` or later sorts before. */
+export function firstIdAt(noun: IdNoun, nowMs: number): string {
+  return `${PREFIXES[noun]}_${timePart(Math.max(0, nowMs))}`;
+}
+
 /** A random tag for a Durable Object: `TAG_LENGTH` base-32 characters, 30 bits. */
 export function newTag(fill: FillRandom = random): string {
   return randomPart(TAG_LENGTH, fill);

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, gte, lt } from "drizzle-orm";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { type FillRandom, newTag } from "../ids.ts";
+import { agentEnvironment } from "../deployments/table.ts";
 import { runtimeObject } from "./table.ts";
 
 /** An AgentRuntime inside its tenant. */
@@ -88,7 +89,11 @@ export async function listObjects(
 }
 
 /** An AgentRuntime, whose tenant is not settled yet: for cron alone. */
-export type TenantObject = ObjectPlace & { readonly tenantId: string };
+export type TenantObject = ObjectPlace & {
+  readonly tenantId: string;
+  /** Of what is live there; null where nothing ever was. */
+  readonly generation: number | null;
+};
 
 /** Up to `limit` objects of any tenant with tags from `start` and before `end` (absent: to the last). */
 export async function listObjectsByTag(
@@ -103,8 +108,17 @@ export async function listObjectsByTag(
       agentId: runtimeObject.agentId,
       environment: runtimeObject.environment,
       replica: runtimeObject.replica,
+      generation: agentEnvironment.generation,
     })
     .from(runtimeObject)
+    .leftJoin(
+      agentEnvironment,
+      and(
+        eq(agentEnvironment.tenantId, runtimeObject.tenantId),
+        eq(agentEnvironment.agentId, runtimeObject.agentId),
+        eq(agentEnvironment.environment, runtimeObject.environment),
+      ),
+    )
     .where(
       and(
         gte(runtimeObject.tag, start),

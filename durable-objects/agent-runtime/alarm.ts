@@ -46,6 +46,8 @@ export function alarmDueMs(kernel: Kernel, nowMs: number): number | undefined {
   const checkMs = kernel.health.nextMs(nowMs);
   if (checkMs !== undefined) times.push(checkMs);
   if (ended !== null) times.push(ended + DELTA_RETENTION_MS);
+  const retainedMs = kernel.retained.dueMs(nowMs);
+  if (retainedMs !== undefined) times.push(retainedMs);
   const probeMs = kernel.breakers.nextMs(nowMs);
   if (probeMs !== undefined) times.push(probeMs);
   return times.length === 0 ? undefined : Math.min(...times);

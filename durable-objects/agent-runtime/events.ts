@@ -1,5 +1,5 @@
 import type { EventName, InvocationEvent } from "../../core/invocations/contract.ts";
-import { pack, unpack } from "./content.ts";
+import { dropChunks, pack, unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 
 /** An event before it has its number. */
@@ -122,7 +122,7 @@ function blankDeltas(sql: Sql, invocationId: string): void {
     const facts = JSON.parse(unpack(sql, body)) as (Fact | null)[];
     const kept = facts.map((fact) => (fact?.[0] === "message.delta" ? null : fact));
     if (!kept.includes(null)) continue;
-    sql.run("DELETE FROM content WHERE ref = ?", `${invocationId}/event/${seq}`);
+    dropChunks(sql, body);
     const packed = packEvents(sql, invocationId, seq, kept);
     sql.run(
       "UPDATE event SET body = ?1 WHERE invocation_id = ?2 AND seq = ?3",

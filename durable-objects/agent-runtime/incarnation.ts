@@ -168,7 +168,10 @@ export class Incarnation {
     if (misfit) return misfit;
     const kernel = this.kernel;
     kernel.faults.at("before-accept");
-    const decide = (): Entry => enter(kernel, call, installed, Date.now(), prefix);
+    const decide = (): Entry => {
+      const nowMs = kernel.intake.moment(installed, Date.now());
+      return enter(kernel, call, installed, nowMs, prefix);
+    };
     const first = decide();
     const admitted = first.ok ? first : await kernel.spend.retried(first, decide);
     if (!admitted.ok) return admitted;

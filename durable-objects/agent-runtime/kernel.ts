@@ -10,6 +10,7 @@ import type { HttpInstalled, Installed, LlmInstalled, Releases } from "./release
 import type { InvocationRow } from "./invocations.ts";
 import type { Signer } from "./signer.ts";
 import type { Spend } from "./spend.ts";
+import type { Retained } from "./retention.ts";
 import type { Sql } from "./sql.ts";
 import type { FirstStep, StepCost } from "./steps.ts";
 import type { LiveAnswers } from "./upstream/answers.ts";
@@ -37,6 +38,8 @@ export type Kernel = {
   readonly rate: { tatUs: number | undefined };
   /** Did a request ever join another one's invocation? Undefined until the table was asked. */
   readonly joins: { known: boolean | undefined };
+  /** What has had its time, and when something will have. */
+  readonly retained: Retained;
   /** 0 ≤ x < 1, for jitter. */
   readonly random: () => number;
   /** SHA-256, base64url. Synchronous: it is used inside transactions (DECISIONS 29). */

@@ -11,6 +11,7 @@ import type { Acknowledged, ObjectCursor, ObjectPage, ObjectRow, Owner } from ".
 import type { Ownership } from "./installation.ts";
 import type { InvocationRow } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
+import { TEXT_INDEX_TABLES } from "./memory/index-text.ts";
 import type { Meta } from "./meta.ts";
 import { Rest } from "./rest.ts";
 import type { Runner } from "./runner.ts";
@@ -20,7 +21,7 @@ import { migrate } from "./tables.ts";
 import { exportRows, importRows } from "./transfer.ts";
 
 /** Made where it arrives: what the object is (`meta`), and what it runs, keys included (`release`). */
-const LEFT_BEHIND = ["meta", "release"];
+const LEFT_BEHIND = ["meta", "release", ...TEXT_INDEX_TABLES];
 
 /** Longer than any queue keeps a message (14 days at most). */
 const TOMBSTONE_MS = 30 * 86_400_000;
@@ -128,6 +129,7 @@ export class Life {
     this.#meta.begin();
     migrate(this.#kernel.sql, this.#meta);
     this.#kernel.releases.forget();
+    this.#kernel.retained.forget();
     this.#kernel.open.count = 0;
   }
 }

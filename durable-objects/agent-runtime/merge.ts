@@ -6,10 +6,11 @@
  *     key stands beside it in `joined`.
  * N3  Each input puts the beginning off by the window, all together by at most ten windows.
  */
+import { metadataOf } from "./invocations.ts";
 import type { InvokeBody } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 import type { Admission } from "./accept.ts";
-import { pack, unpack } from "./content.ts";
+import { pack, sealJson, unpack } from "./content.ts";
 import type { Call } from "./contract.ts";
 import type { InvocationRow } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
@@ -64,7 +65,7 @@ export function join(
     `UPDATE invocation SET input = ?, metadata = ?, max_cost_micros = ?, deltas = max(deltas, ?),
        due_ms = CASE WHEN due_ms IS NULL THEN NULL ELSE ? END WHERE id = ?`,
     pack(sql, `${row.id}/input`, both.input),
-    both.metadata,
+    both.metadata && sealJson(sql, `${row.id}/metadata`, both.metadata),
     least(row.max_cost_micros, call.maxCostMicros),
     call.deltas ? 1 : 0,
     dueMs,
@@ -113,8 +114,7 @@ function together({ sql }: Kernel, row: InvocationRow, call: Call) {
   const before = unpack(sql, row.input);
   if (before.length + call.input.length > MOST_UNITS) return undefined;
   const messages = [...messagesOf(before), ...messagesOf(call.input)];
-  const known = row.metadata === null ? {} : (JSON.parse(row.metadata) as Record<string, string>);
-  const metadata = { ...known, ...call.metadata };
+  const metadata = { ...metadataOf(sql, row), ...call.metadata };
   const entries = Object.keys(metadata).length;
   if (messages.length > MOST_MESSAGES || entries > MOST_METADATA) return undefined;
   return {

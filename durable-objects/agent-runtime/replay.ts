@@ -8,6 +8,7 @@ import { RunFailure } from "./failure.ts";
 import type { InvocationRow } from "./invocations.ts";
 import { Diverged, JournalEnd, JournalSteps } from "./journal.ts";
 import type { Kernel } from "./kernel.ts";
+import { summaryDiffers } from "./memory/compact.ts";
 import type { Place } from "./prompt.ts";
 import type { LlmInstalled } from "./releases.ts";
 import { inputMessages } from "./sessions.ts";
@@ -57,6 +58,7 @@ export async function replayRun(
     divergence =
       outcomeOf(row.status, recorded, replayed, steps) ??
       leftOver(rows, steps) ??
+      summedUpOtherwise(desk, row, rows) ??
       miscounted(desk, row);
   } catch (e) {
     divergence = endedOtherwise(desk, row, rows, e);
@@ -104,6 +106,16 @@ function outcomeOf(
   if (recorded === JSON.stringify(replayed)) return null;
   const step = firstChanged(recorded, replayed.messages) ?? last;
   return differs(step, "the output differs from the one stored", step);
+}
+
+/** What the journal says was summed up is what the turns since were told. */
+function summedUpOtherwise(
+  { sql }: Desk,
+  { session_id: sessionId, turn }: InvocationRow,
+  rows: ReadonlyMap<string, StepRow>,
+): Divergence | null {
+  const differing = [...rows.values()].find((row) => summaryDiffers(sql, { sessionId, turn }, row));
+  return differing ? differs(differing.key, "the summary it made is another one now") : null;
 }
 
 /** Every finished call of the journal is one that the run came to. */

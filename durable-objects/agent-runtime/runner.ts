@@ -119,6 +119,7 @@ export class Runner {
       this.#kernel.health.tick(this.#ports.now());
       this.#dispatch();
       dropDeltas(this.#kernel.sql, this.#ports.now() - DELTA_RETENTION_MS, DISPATCH_LIMIT);
+      this.#kernel.retained.work(this.#ports.now());
       if (hasOutbox(this.#kernel)) await this.#ports.tellLedger();
     } catch (e) {
       logDefect("alarm.defect", e);

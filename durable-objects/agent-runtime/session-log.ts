@@ -11,6 +11,19 @@ export function invocationAt({ sql }: Kernel, sessionId: string, turn: number): 
   )?.id;
 }
 
+/** The first turn from `turn` on that is there: those before it may have been erased. */
+export function turnFrom(
+  { sql }: Kernel,
+  sessionId: string,
+  turn: number,
+): { readonly id: string; readonly turn: number } | undefined {
+  return sql.one(
+    "SELECT id, turn FROM invocation WHERE session_id = ? AND turn >= ? ORDER BY turn LIMIT 1",
+    sessionId,
+    turn,
+  );
+}
+
 /** Where a socket begins that asks for nothing: before the first open turn, or after the last. */
 export function endOf(kernel: Kernel, sessionId: string): Place {
   const open = kernel.sql.one<{ turn: number | null }>(

@@ -12,7 +12,7 @@ import { readEvents } from "./events.ts";
 import type { Naming } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
 import { logDefect } from "./runner.ts";
-import { invocationAt } from "./session-log.ts";
+import { turnFrom } from "./session-log.ts";
 import type { Grant } from "./standing.ts";
 import { complete, ended, ends } from "./stream.ts";
 import type { Owner } from "./contract.ts";
@@ -122,8 +122,13 @@ export class Pumps {
   async #sendNext(socket: WebSocket): Promise<boolean> {
     if (!this.#mayBeSent(socket)) return false;
     const { sessionId, place } = attachmentOf(socket);
-    const id = invocationAt(this.#kernel, sessionId, place.turn);
-    if (id === undefined) return false;
+    const next = turnFrom(this.#kernel, sessionId, place.turn);
+    if (next === undefined) return false;
+    if (next.turn !== place.turn) {
+      attach(socket, { place: { turn: next.turn, seq: 0 } });
+      return true;
+    }
+    const { id } = next;
     const events = readEvents(this.#kernel.sql, id, place.seq, PIECE);
     if (events.length === 0) {
       if (!ended(this.#kernel, id)) return false;

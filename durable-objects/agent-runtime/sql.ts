@@ -1,4 +1,5 @@
 import { tally } from "../counters.ts";
+import type { ContentSeal } from "./content-seal.ts";
 
 export type Value = string | number | null;
 
@@ -7,6 +8,8 @@ export type Value = string | number | null;
  * statement cache serves them.
  */
 export class Sql {
+  /** What content is sealed with, once the object has it: ./content.ts asks for it. */
+  sealing: ContentSeal | undefined;
   readonly #storage: DurableObjectStorage;
   readonly #counting: boolean;
 

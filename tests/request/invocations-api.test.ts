@@ -192,13 +192,13 @@ describe("the sweep", () => {
     const { platform } = servicesOf(env);
     const knocked: string[] = [];
     const at = (owner: Owner) => ({
-      get: (of: Owner, id: string) => {
-        knocked.push(`${owner.tenantId} ${owner.agentId} ${owner.environment}`);
-        return runtimeOf(env, owner).get(of, id);
+      visit: (of: Owner, generation: number) => {
+        knocked.push(`${owner.tenantId} ${owner.agentId} ${owner.environment} ${generation}`);
+        return runtimeOf(env, owner).visit(of, generation);
       },
     });
     for (let minute = 0; minute < 32; minute += 1) await knock(platform, at, minute * 60_000);
-    expect(knocked).toEqual([`${acme.id} ${agentId} prod`]);
+    expect(knocked).toEqual([`${acme.id} ${agentId} prod 1`]);
   });
 });
 

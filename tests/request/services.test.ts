@@ -9,7 +9,6 @@ import { beforeAll, expect, it } from "vitest";
 import { newId } from "../../core/ids.ts";
 import { AgentRuntime } from "../../durable-objects/agent-runtime/object.ts";
 import { TenantGate } from "../../durable-objects/tenant-gate/object.ts";
-import { gateOf } from "../../workers/api/gate.ts";
 import * as worker from "../../workers/main.ts";
 import { type TestAgent, liveAgent } from "../fixtures/agent-runs.ts";
 import { type TestTenant, deliver, newWorld } from "../fixtures/world.ts";
@@ -66,17 +65,18 @@ it("F192, G7: an agent's object answers each of its calls for its own owner alon
 });
 
 it("F192, G7: a tenant's gate answers each of its calls for its own tenant alone", async () => {
-  const stub = gateOf(env, acme.id);
+  const gate = () => env.TENANT_GATE.getByName(JSON.stringify([acme.id]));
+  const stub = gate();
   await stub.settle(acme.id);
   await stub.chain(acme.id);
   const before = await stored(stub);
   for (const name of callable(TenantGate)) {
-    const fresh = gateOf(env, acme.id) as unknown as Methods; // any method, by its name
+    const fresh = gate() as unknown as Methods; // any method, by its name
     const told = await fresh[name]?.(globex.id, [], known, known).catch((e: unknown) => e);
     const refused = told instanceof Error || told === false || Object(told).ok === false;
     expect([name, refused, told]).toEqual([name, true, told]);
   }
-  expect(await stored(gateOf(env, acme.id))).toEqual(before);
+  expect(await stored(gate())).toEqual(before);
 });
 
 it("F192: what only the edge may say is believed of nobody who comes without it", async () => {

@@ -1,12 +1,15 @@
 /** /v1/tenant — what a tenant is, may, uses, and decides about itself. */
 import { z } from "zod";
 import { BUILT_IN_ROLES } from "../../core/access/contract.ts";
+import { ContentPatch, ContentPolicy, SEALED_FOR } from "../../core/content/contract.ts";
+import { getContentPolicy, patchContentPolicy } from "../../core/content/store.ts";
 import { Problem } from "../../core/problem.ts";
 import { Flags, OwnTenantPatch, Tenant } from "../../core/tenants/contract.ts";
 import { getOwnTenant, patchOwnTenant } from "../../core/tenants/store.ts";
 import { TenantQuotas } from "../../core/tiers/contract.ts";
 import { tenantQuotas } from "../../core/tiers/store.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
+import { sealsAs } from "../edge/sealing.ts";
 import { forgetTenant } from "../edge/tenant.ts";
 import { demandWholeTenant } from "./narrowing.ts";
 import { AtRevision, etag } from "./parameters.ts";
@@ -37,6 +40,31 @@ export const tenant = newRoutes()
       const { "if-match": revision } = c.req.valid("header");
       const changed = await patchOwnTenant(c.get("scope"), revision, patch, c.get("nowMs"));
       forgetTenant(c.get("services"), changed);
+      return c.json(changed, 200, etag(changed.revision));
+    },
+  )
+  .get(
+    "/content",
+    may("tenant:read", "How long content is kept, and whether it is sealed"),
+    answers(200, ContentPolicy, "What holds, said or not; null is for ever."),
+    async (c) => {
+      const found = await getContentPolicy(c.get("scope"));
+      return c.json(found, 200, etag(found.revision));
+    },
+  )
+  .patch(
+    "/content",
+    may("tenant:write", "Change how long content is kept, and whether it is sealed"),
+    takes("header", AtRevision),
+    takes("json", ContentPatch),
+    answers(200, ContentPolicy, "What holds; agents follow at their next request, idle ones soon."),
+    async (c) => {
+      demandWholeTenant(c.get("principal"));
+      const { "if-match": revision } = c.req.valid("header");
+      const [scope, nowMs] = [c.get("scope"), c.get("nowMs")];
+      const seal = sealsAs(SEALED_FOR.kind, c.get("services"), scope, nowMs);
+      const patch = c.req.valid("json");
+      const changed = await patchContentPolicy(scope, revision, patch, seal, nowMs);
       return c.json(changed, 200, etag(changed.revision));
     },
   )

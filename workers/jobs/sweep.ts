@@ -6,6 +6,7 @@
  */
 import { deleteExpiredConfirmations } from "../../core/confirmations/store.ts";
 import { deleteExpiredConsoleSessions } from "../../core/console-sessions/store.ts";
+import { sweepContent } from "../../core/content/store-sweep.ts";
 import { dueOutbox } from "../../core/db/outbox.ts";
 import type { PlatformScope } from "../../core/db/scope.ts";
 import { deleteOldFirings } from "../../core/firings/store.ts";
@@ -70,6 +71,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
     () => deleteExpiredSignIns(platform, nowMs),
     () => reachStops(env, platform, nowMs),
     () => dropEndedVersions(platform, nowMs),
+    () => sweepContent(platform, nowMs, ENDINGS),
     () => resealSome(platform, services.config, nowMs),
   ]);
 }
