@@ -9,6 +9,7 @@ import { callbackReplies, callbacks } from "./api/callbacks.ts";
 import { clients } from "./api/clients.ts";
 import { batches } from "./api/batches.ts";
 import { branding } from "./api/branding.ts";
+import { deadLetters } from "./api/dead-letters.ts";
 import { agentDeployments, deployments } from "./api/deployments.ts";
 import { drafts } from "./api/drafts.ts";
 import { environments } from "./api/environments.ts";
@@ -102,6 +103,7 @@ app.tenant
   .route("/v1/budgets", budgets)
   .route("/v1/clients", clients)
   .route("/v1/admin/clients", clients)
+  .route("/v1/dead-letters", deadLetters)
   .route("/v1/deployments", deployments)
   .route("/v1/environments", environments)
   .route("/v1/invocations", invocations)

@@ -23,6 +23,8 @@ const RUNS = [
   "invocations:read",
   "invocations:write",
   "sessions:read",
+  "memories:*",
+  "knowledge:*",
   "approvals:read",
   "schedules:*",
 ];
@@ -65,6 +67,8 @@ const DEFINITIONS: Readonly<Record<BuiltInRole, Definition>> = {
       ...SEES,
       "invocations:read",
       "sessions:read",
+      "memories:read",
+      "knowledge:read",
       "approvals:read",
       "schedules:read",
       "members:read",

@@ -21,7 +21,7 @@ export const RecallSpec = z.strictObject({
   limit: z.number().int().min(0).max(20).default(6),
   max_tokens: z.number().int().min(1).max(20_000).default(1500),
   /** Cosine below which closeness alone brings nothing up. */
-  min_similarity: z.number().min(0).max(1).default(0.2),
+  min_similarity: z.number().min(0).max(1).default(0.25),
 });
 export type RecallSpec = z.infer<typeof RecallSpec>;
 
@@ -117,7 +117,7 @@ export const MemorySearch = z.strictObject({
   valid_at: Time.optional(),
   /** Recall as this principal would; what has a list of readers is left out without. */
   reader: z.string().min(1).max(80).optional(),
-  min_similarity: z.number().min(0).max(1).default(0.2),
+  min_similarity: z.number().min(0).max(1).default(0.25),
 });
 export type MemorySearch = z.infer<typeof MemorySearch>;
 

@@ -3,7 +3,7 @@
  *
  * Scaled so that the largest is ±111 and moved to the characters 33–255: a string of one byte each
  * in memory, which every export and every JSON can carry. Against the exact cosine the error is
- * below 0.01 (vector.test.ts).
+ * below 0.01 (memories.test.ts).
  */
 const LEVELS = 111;
 const ZERO = 144;
@@ -20,18 +20,19 @@ export function packVector(vector: Float32Array): string {
   return text;
 }
 
-/** @returns the cosine of a vector and a packed one; 0 when their lengths differ. */
-export function similarity(query: Float32Array, packed: string): number {
-  if (packed.length !== query.length) return 0;
-  let dot = 0;
-  let queryNorm = 0;
-  let norm = 0;
-  for (let i = 0; i < packed.length; i += 1) {
-    const value = packed.charCodeAt(i) - ZERO;
-    const asked = query[i] ?? 0;
-    dot += asked * value;
-    norm += value * value;
-    queryNorm += asked * asked;
-  }
-  return dot === 0 ? 0 : dot / Math.sqrt(norm * queryNorm);
+/** How close packed vectors are to one: the cosine; 0 for one of another length. */
+export function nearTo(query: Float32Array): (packed: string) => number {
+  const asked = Float64Array.from(query);
+  const size = Math.sqrt(asked.reduce((sum, value) => sum + value * value, 0));
+  return (packed) => {
+    if (packed.length !== asked.length) return 0;
+    let dot = 0;
+    let norm = 0;
+    for (let i = 0; i < packed.length; i += 1) {
+      const value = packed.charCodeAt(i) - ZERO;
+      dot += (asked[i] ?? 0) * value;
+      norm += value * value;
+    }
+    return dot === 0 ? 0 : dot / (size * Math.sqrt(norm));
+  };
 }

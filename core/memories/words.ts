@@ -14,7 +14,7 @@ const EMPTY = new Set(
 /** The words of a question that say something, in lower case, each once. */
 export function wordsOf(text: string): readonly string[] {
   const words = text.toLowerCase().match(WORD) ?? [];
-  const full = words.filter((word) => !EMPTY.has(word) && word.length <= 60);
+  const full = words.filter((word) => !EMPTY.has(word) && /^(?![a-z]$).{1,60}$/u.test(word));
   return [...new Set(full)].slice(0, MOST_WORDS);
 }
 

@@ -12,7 +12,7 @@ import { terms } from "./extract-words.ts";
 import { abortedFailure } from "./failures.ts";
 
 export const HASH = "local/hash";
-const DIMENSIONS = 256;
+const DIMENSIONS = 512;
 const PART_WEIGHT = 0.25;
 /** Longest text that is looked at; passages are shorter. */
 const MOST_UNITS = 20_000;

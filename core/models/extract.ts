@@ -21,6 +21,7 @@ export const EXTRACT = "extract";
 const MOST_QUESTION = 4000;
 const MOST_QUOTED_RESULT = 4000;
 const MOST_STATEMENTS = 200;
+const MOST_SUMMARY = 4000;
 /** A statement is answered from knowledge only when it is mostly about it; else it is noted. */
 const STATEMENT_COVERAGE = 0.5;
 const WORDS_PER_DELTA = 4;
@@ -79,6 +80,7 @@ function replyTo(request: ModelRequest, titles: readonly string[], shelf: Shelf)
   const last = messages.at(-1);
   if (last?.role === "tool") return readOut(messages);
   const text = last?.content ?? "";
+  if (request.task === "summary") return { text: summaryOf(text) };
   const question = text.slice(0, MOST_QUESTION);
   const commands = commandsOf(text, tools);
   if (commands.kind === "calls") return { text: "", calls: commands.calls };
@@ -88,19 +90,25 @@ function replyTo(request: ModelRequest, titles: readonly string[], shelf: Shelf)
   if (kind === "greeting") return { text: say.greeting(titles, tools) };
   if (kind === "thanks") return { text: say.THANKED };
   if (kind === "about") return { text: say.aboutItself(titles, tools) };
-  const hits = lookUp(question, messages, shelf);
+  const hits = lookUp(question, messages, shelf, request.passages ?? []);
   const least = kind === "statement" ? STATEMENT_COVERAGE : 0;
   if ((hits[0]?.coverage ?? -1) >= least) return quoting(hits);
   return { text: kind === "statement" ? say.NOTED : say.nothingFound(titles) };
 }
 
-function lookUp(question: string, messages: readonly ModelMessage[], shelf: Shelf): readonly Hit[] {
+function lookUp(
+  question: string,
+  messages: readonly ModelMessage[],
+  shelf: Shelf,
+  passages: readonly KnowledgeItem[],
+): readonly Hit[] {
   const earlier = messages.slice(0, -1);
   const numeric = AMOUNT.test(question);
   const query = queryOf(question, earlier);
   const system = messages.filter((message) => message.role === "system");
   const instructions = system.map((message) => message.content).join("\n");
-  const told = statements(earlier, question);
+  const recalled = passages.map((it): Document => ({ origin: "knowledge", ...it }));
+  const told = [...statements(earlier, question), ...recalled];
   const found = shelf.library(instructions).search(query, numeric);
   const remembered = told.length === 0 ? [] : createLibrary(told).search(query, numeric);
   // Scores of two libraries do not compare: what the person said goes first, alone if it says all.
@@ -137,6 +145,18 @@ function statements(earlier: readonly ModelMessage[], question: string): readonl
 function quoting(hits: readonly Hit[]): Reply {
   const sources = hits.map(({ document, quote }) => ({ title: document.title, quote }));
   return { text: say.quoted(hits), sources };
+}
+
+/**
+ * A conversation, one line for what each said, as it is: the first sentence. The end of it, should
+ * that be too long.
+ */
+function summaryOf(text: string): string {
+  const lines = text.split("\n\n").map((said) => {
+    const [first = ""] = /^.{1,300}?(?:[.!?。](?=\s|$)|$)/su.exec(said) ?? [said.slice(0, 300)];
+    return first.replaceAll("\n", " ");
+  });
+  return lines.join("\n").slice(-MOST_SUMMARY);
 }
 
 /** The results since the last call, each under its tool's name. */

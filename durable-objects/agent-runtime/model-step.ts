@@ -46,8 +46,8 @@ export type Question = {
   /** The step's key at place `k` of the fallback list. */
   keyAt(k: number): string;
   request(ref: string): ModelRequest;
-  /** No words of it are shown: it is not the turn's answer. */
-  readonly silent?: boolean;
+  /** `memory`: it is not the turn's answer, and none of its words are shown. */
+  readonly kind: "model" | "memory";
 };
 
 /** Model call `i` of the run. @throws RunFailure */
@@ -58,6 +58,7 @@ export function callModel(
   produced: readonly ModelMessage[],
 ): Promise<ModelStep> {
   return askModel(kernel, claim, {
+    kind: "model",
     keyAt: (k) => modelKey(i, k),
     request: (ref) => requestFor(kernel, claim, ref, i, produced),
   });
@@ -93,7 +94,7 @@ export async function askModel(
       sent = kernel.spend.concerns(claim.id) ? await kernel.spend.funded(take) : take();
       if ("answer" in sent) return sent;
       begunAt = claim.seq;
-      const answer = await ask(kernel, claim, sent, question.silent);
+      const answer = await ask(kernel, claim, sent, question.kind === "memory");
       kernel.breakers.succeeded(upstream);
       return answer;
     } catch (e) {
@@ -196,7 +197,7 @@ function takeUp(
   sql.transaction(() => {
     charge();
     aside?.();
-    const step = { key, kind: "model" as const, name: ref };
+    const step = { key, kind: question.kind, name: ref };
     markSent(sql, { ...step, invocationId: claim.id, attempt: claim.attempt, inputHash, nowMs });
     appendEvents(sql, claim.id, claim.seq, [["step.started", step]], nowMs);
   });

@@ -6,12 +6,28 @@ import type { z } from "zod";
 import { unpack } from "./content.ts";
 import type { Sql } from "./sql.ts";
 
-type TurnRow = { readonly input: string; readonly output: string; readonly tokens: number };
+type TurnRow = {
+  readonly turn: number;
+  readonly input: string;
+  readonly output: string;
+  readonly tokens: number;
+};
+
+/** A turn that has an answer. */
+export type Turn = {
+  readonly turn: number;
+  readonly tokens: number;
+  readonly messages: readonly ModelMessage[];
+};
+
+/** Turns before `through` in a few words; made for `turn`, and what that and later ones are told. */
+export type Summary = { readonly turn: number; readonly through: number; readonly text: string };
 
 /**
  * What the model sees of a session before `turn`: whole turns, newest first until a bound of the
  * window is reached, returned oldest first. Turns without an answer (failed, cancelled) are left
- * out, so no user message stands unanswered; one that was interrupted has what it had said.
+ * out, so no user message stands unanswered; one that was interrupted has what it had said. Where
+ * histories are compacted, the summary stands in the place of the turns that are in it.
  */
 export function historyBefore(
   sql: Sql,
@@ -20,15 +36,9 @@ export function historyBefore(
   window: HistoryWindow,
 ): ModelMessage[] {
   if (turn === 0 || window.max_turns === 0) return [];
-  const rows = sql.all<TurnRow>(
-    `SELECT input, output, tokens FROM invocation
-     WHERE session_id = ? AND turn < ? AND turn >= ?
-       AND (status = 'succeeded' OR status = 'cancelled' AND output IS NOT NULL)
-     ORDER BY turn DESC`,
-    sessionId,
-    turn,
-    turn - window.max_turns,
-  );
+  const summary = window.compaction && summaryBefore(sql, sessionId, turn);
+  const from = Math.max(summary?.through ?? 0, turn - window.max_turns);
+  const rows = sql.all<TurnRow>(`${ANSWERED} ORDER BY turn DESC`, sessionId, turn, from);
   const kept: TurnRow[] = [];
   let tokens = 0;
   for (const row of rows) {
@@ -36,16 +46,46 @@ export function historyBefore(
     if (tokens > window.max_tokens) break;
     kept.push(row);
   }
-  return kept.toReversed().flatMap((row) => {
-    const output = JSON.parse(unpack(sql, row.output)) as Output;
-    return inputMessages(unpack(sql, row.input)).concat(saidIn(output));
-  });
+  const said = kept.toReversed().flatMap((row) => messagesOf(sql, row));
+  return summary ? [toldSummary(summary), ...said] : said;
 }
 
-/** `InvokeBody.input` as messages; the edge has checked its shape. */
+/** The newest summary that was made for this turn or one before it. */
+export function summaryBefore(sql: Sql, sessionId: string, turn: number): Summary | undefined {
+  return sql.one<Summary>(
+    `SELECT turn, through, text FROM summary WHERE session_id = ? AND turn <= ?
+     ORDER BY turn DESC LIMIT 1`,
+    sessionId,
+    turn,
+  );
+}
+
+/** The answered turns from `from` on and before `turn`, oldest first. */
+export function turnsSince(sql: Sql, sessionId: string, from: number, turn: number): Turn[] {
+  return sql
+    .all<TurnRow>(`${ANSWERED} ORDER BY turn`, sessionId, turn, from)
+    .map((row) => ({ turn: row.turn, tokens: row.tokens, messages: messagesOf(sql, row) }));
+}
+
+/** One whose content was erased has no output any more. */
+const ANSWERED = `SELECT turn, input, output, tokens FROM invocation
+  WHERE session_id = ? AND turn < ? AND turn >= ? AND output IS NOT NULL
+    AND status IN ('succeeded', 'cancelled')`;
+
+function messagesOf(sql: Sql, row: TurnRow): ModelMessage[] {
+  const output = JSON.parse(unpack(sql, row.output)) as Output;
+  return inputMessages(unpack(sql, row.input)).concat(saidIn(output));
+}
+
+function toldSummary({ text }: Summary): ModelMessage {
+  return { role: "system", content: `Summary of the conversation before:\n${text}` };
+}
+
+/** `InvokeBody.input` as messages; the edge has checked its shape. A proxied request is none. */
 export function inputMessages(input: string): ModelMessage[] {
-  const parsed = JSON.parse(input) as string | z.infer<typeof InputMessage>[];
-  return typeof parsed === "string" ? [{ role: "user", content: parsed }] : parsed;
+  const parsed = JSON.parse(input) as string | z.infer<typeof InputMessage>[] | object;
+  if (typeof parsed === "string") return [{ role: "user", content: parsed }];
+  return Array.isArray(parsed) ? parsed : [];
 }
 
 /** What a turn of these messages takes of a later turn's window. */

@@ -42,14 +42,14 @@ type Reach = {
 };
 
 /**
- * The object that made an `inv_`, `apr_` or `cbk_` id, by the tag in it, in this tenant's own table alone.
+ * The object that made an `inv_`, `apr_`, `cbk_`, `mry_` or `doc_` id, by the tag in it, in this tenant's own table alone.
  *
  * @throws Problem `not_found`, also for what is not the principal's to know of | `forbidden`
  */
 export async function homeOf(
   c: Reach,
   id: string,
-  noun: "invocation" | "approval" | "callback" = "invocation",
+  noun: "invocation" | "approval" | "callback" | "memory" | "document" = "invocation",
 ): Promise<Home> {
   const scope = c.get("scope");
   const tag = tagOf(noun, id);

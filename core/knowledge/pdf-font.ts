@@ -1,0 +1,208 @@
+/**
+ * From the codes of a font to characters: by its own table when it has one, else by its encoding.
+ *
+ * @source ISO 32000-1:2008, 9.6.6 (encodings), 9.10.3 (ToUnicode).
+ */
+import type { PdfFile } from "./pdf-file.ts";
+import { Bytes, Name, Reader, Word, type Dict, type Value } from "./pdf-syntax.ts";
+
+/** The characters that bytes shown in this font stand for. */
+export type Font = (bytes: string) => string;
+
+/** Without a font nothing but Latin can be meant. */
+export const latin: Font = (bytes) =>
+  new TextDecoder("windows-1252").decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0) & 255));
+
+export async function fontOf(file: PdfFile, dict: Dict): Promise<Font> {
+  const table = await file.data(dict.get("ToUnicode"));
+  const wide = file.nameOf(dict.get("Subtype")) === "Type0";
+  if (table !== undefined) {
+    const map = readTable(table);
+    if (map.codes.size > 0) return mapped(map.codes, wide ? 2 : map.width, wide ? () => "" : latin);
+  }
+  // Glyphs of a font by their number, and nothing that says what they are.
+  if (wide) return () => "";
+  const differences = file.list(file.dict(dict.get("Encoding"))?.get("Differences"));
+  return differences.length === 0 ? latin : mapped(differing(differences), 1, latin);
+}
+
+const MOST_CODES = 70_000;
+
+type Table = { readonly codes: ReadonlyMap<string, string>; readonly width: number };
+
+function readTable(text: string): Table {
+  const codes = new Map<string, string>();
+  const reader = new Reader(text);
+  let width = 1;
+  let held: Value[] = [];
+  for (let value = reader.next(); value !== undefined; value = reader.next()) {
+    if (!(value instanceof Word)) {
+      held.push(value);
+      continue;
+    }
+    if (value.word === "endcodespacerange") width = widthOf(held);
+    if (value.word === "endbfchar") readCharacters(held, codes);
+    if (value.word === "endbfrange") readRanges(held, codes);
+    held = [];
+  }
+  return { codes, width };
+}
+
+function widthOf([first]: readonly Value[]): number {
+  return first instanceof Bytes && first.bytes.length === 2 ? 2 : 1;
+}
+
+function readCharacters(held: readonly Value[], codes: Map<string, string>): void {
+  for (let i = 0; i + 1 < held.length && codes.size < MOST_CODES; i += 2) {
+    const [code, text] = [held[i], held[i + 1]];
+    if (code instanceof Bytes && text instanceof Bytes) codes.set(code.bytes, utf16(text.bytes));
+  }
+}
+
+function readRanges(held: readonly Value[], codes: Map<string, string>): void {
+  for (let i = 0; i + 2 < held.length; i += 3) {
+    const [low, high, target] = [held[i], held[i + 1], held[i + 2]];
+    if (!(low instanceof Bytes) || !(high instanceof Bytes)) continue;
+    const from = numberOf(low.bytes);
+    const to = Math.min(numberOf(high.bytes), from + 0xffff);
+    for (let code = from; code <= to && codes.size < MOST_CODES; code += 1) {
+      const text = Array.isArray(target)
+        ? (target as readonly Value[])[code - from]
+        : target instanceof Bytes
+          ? advanced(target, code - from)
+          : undefined;
+      if (text instanceof Bytes) codes.set(bytesOf(code, low.bytes.length), utf16(text.bytes));
+    }
+  }
+}
+
+function advanced({ bytes }: Bytes, by: number): Bytes {
+  const head = bytes.slice(0, -2);
+  return new Bytes(head + bytesOf((numberOf(bytes.slice(-2)) + by) & 0xffff, 2));
+}
+
+function mapped(codes: ReadonlyMap<string, string>, width: number, others: Font): Font {
+  return (bytes) => {
+    let out = "";
+    for (let i = 0; i < bytes.length; i += width) {
+      const code = bytes.slice(i, i + width);
+      out += codes.get(code) ?? others(code);
+    }
+    return out;
+  };
+}
+
+/** `[65 /A /B 97 /adieresis]`: names of glyphs from a code on. */
+function differing(list: readonly Value[]): ReadonlyMap<string, string> {
+  const codes = new Map<string, string>();
+  let code = 0;
+  for (const value of list) {
+    if (typeof value === "number") code = value;
+    if (!(value instanceof Name)) continue;
+    const text = glyph(value.name);
+    if (text !== undefined && code >= 0 && code <= 255) codes.set(String.fromCharCode(code), text);
+    code += 1;
+  }
+  return codes;
+}
+
+const MARKS: Readonly<Record<string, string>> = {
+  grave: "\u0300",
+  acute: "\u0301",
+  circumflex: "\u0302",
+  tilde: "\u0303",
+  dieresis: "\u0308",
+  ring: "\u030a",
+  cedilla: "\u0327",
+  caron: "\u030c",
+};
+const GLYPHS: Readonly<Record<string, string>> = {
+  space: " ",
+  exclam: "!",
+  quotedbl: '"',
+  numbersign: "#",
+  dollar: "$",
+  percent: "%",
+  ampersand: "&",
+  quotesingle: "'",
+  parenleft: "(",
+  parenright: ")",
+  asterisk: "*",
+  plus: "+",
+  comma: ",",
+  hyphen: "-",
+  minus: "−",
+  period: ".",
+  slash: "/",
+  colon: ":",
+  semicolon: ";",
+  less: "<",
+  equal: "=",
+  greater: ">",
+  question: "?",
+  at: "@",
+  bracketleft: "[",
+  backslash: "\\",
+  bracketright: "]",
+  underscore: "_",
+  quoteleft: "‘",
+  quoteright: "’",
+  quotedblleft: "“",
+  quotedblright: "”",
+  endash: "–",
+  emdash: "—",
+  bullet: "•",
+  ellipsis: "…",
+  germandbls: "ß",
+  ae: "æ",
+  oe: "œ",
+  oslash: "ø",
+  Euro: "€",
+  section: "§",
+  degree: "°",
+  fi: "fi",
+  fl: "fl",
+  ff: "ff",
+  ffi: "ffi",
+  ffl: "ffl",
+  zero: "0",
+  one: "1",
+  two: "2",
+  three: "3",
+  four: "4",
+  five: "5",
+  six: "6",
+  seven: "7",
+  eight: "8",
+  nine: "9",
+};
+
+function glyph(name: string): string | undefined {
+  if (name.length === 1) return name;
+  const hex = /^(?:uni|u)([0-9A-F]{4,5})$/.exec(name)?.[1];
+  if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
+  const mark = Object.hasOwn(MARKS, name.slice(1)) ? MARKS[name.slice(1)] : undefined;
+  if (mark !== undefined) return `${name.charAt(0)}${mark}`.normalize("NFC");
+  return Object.hasOwn(GLYPHS, name) ? GLYPHS[name] : undefined;
+}
+
+function utf16(bytes: string): string {
+  let out = "";
+  for (let i = 0; i + 1 < bytes.length; i += 2) {
+    out += String.fromCharCode(numberOf(bytes.slice(i, i + 2)));
+  }
+  return out.replaceAll("\0", "");
+}
+
+function numberOf(bytes: string): number {
+  let sum = 0;
+  for (const c of bytes) sum = sum * 256 + c.charCodeAt(0);
+  return sum;
+}
+
+function bytesOf(code: number, length: number): string {
+  let out = "";
+  for (let i = length - 1; i >= 0; i -= 1)
+    out += String.fromCharCode(Math.floor(code / 256 ** i) & 255);
+  return out;
+}

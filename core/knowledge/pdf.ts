@@ -1,0 +1,186 @@
+/**
+ * The text of a PDF, page by page in reading order as the file has it. Lines follow from where text
+ * is placed; pictures, and pages that were scanned, hold none.
+ *
+ * @source ISO 32000-1:2008, 7.7.3 (page tree), 9.4 (text objects).
+ */
+import { PdfFile } from "./pdf-file.ts";
+import { fontOf, latin, type Font } from "./pdf-font.ts";
+import { Bytes, Name, Reader, Word, type Dict, type Value } from "./pdf-syntax.ts";
+
+const MOST_PAGES = 5000;
+const MOST_UNITS = 4_000_000;
+const DEEPEST = 8;
+
+/** @returns Markdown: a heading `Page n` for each page that holds text. @throws BrokenPdf */
+export async function textOfPdf(bytes: Uint8Array): Promise<string> {
+  const file = await PdfFile.open(bytes);
+  const fonts = new Map<Dict, Font>();
+  const out: string[] = [];
+  let units = 0;
+  for (const [n, page] of pagesOf(file).entries()) {
+    const writing = new Writing();
+    for (const data of await contentsOf(file, page.get("Contents"))) {
+      await write(file, fonts, data, resourcesOf(file, page), writing, 0);
+    }
+    const text = writing.text();
+    units += text.length;
+    if (text !== "") out.push(`# Page ${n + 1}\n\n${text}`);
+    if (units > MOST_UNITS) break;
+  }
+  return out.join("\n\n");
+}
+
+/** From the catalogue's tree; from all there are, when that leads nowhere. */
+function pagesOf(file: PdfFile): readonly Dict[] {
+  const all = [...file.dicts()];
+  const catalogue = all.findLast((dict) => file.nameOf(dict.get("Type")) === "Catalog");
+  const pages: Dict[] = [];
+  const seen = new Set<Dict>();
+  const walk = (value: Value | undefined): void => {
+    const node = file.dict(value);
+    if (!node || seen.has(node) || pages.length >= MOST_PAGES) return;
+    seen.add(node);
+    if (node.has("Kids")) for (const kid of file.list(node.get("Kids"))) walk(kid);
+    else pages.push(node);
+  };
+  walk(catalogue?.get("Pages"));
+  if (pages.length > 0) return pages;
+  return all.filter((dict) => file.nameOf(dict.get("Type")) === "Page").slice(0, MOST_PAGES);
+}
+
+/** A page's own, or those of what it stands under. */
+function resourcesOf(file: PdfFile, page: Dict): Dict | undefined {
+  let node: Dict | undefined = page;
+  for (let i = 0; node !== undefined && i < 30; i += 1) {
+    const own = file.dict(node.get("Resources"));
+    if (own) return own;
+    node = file.dict(node.get("Parent"));
+  }
+  return undefined;
+}
+
+async function contentsOf(file: PdfFile, value: Value | undefined): Promise<readonly string[]> {
+  const one = await file.data(value);
+  if (one !== undefined) return [one];
+  const parts: string[] = [];
+  for (const it of file.list(value)) parts.push((await file.data(it)) ?? "");
+  // The parts are one stream: an operator may stand across two of them.
+  return [parts.join("\n")];
+}
+
+/** Carry out what of a content stream places text. */
+async function write(
+  file: PdfFile,
+  fonts: Map<Dict, Font>,
+  data: string,
+  resources: Dict | undefined,
+  writing: Writing,
+  depth: number,
+): Promise<void> {
+  const reader = new Reader(data);
+  let held: Value[] = [];
+  for (let value = reader.next(); value !== undefined; value = reader.next()) {
+    if (!(value instanceof Word)) {
+      held.push(value);
+      if (held.length > 1000) held = [];
+      continue;
+    }
+    const { word } = value;
+    const [first] = held;
+    const name = first instanceof Name ? first.name : "";
+    if (word === "Tf") {
+      const dict = file.dict(file.dict(resources?.get("Font"))?.get(name));
+      writing.font = dict ? (fonts.get(dict) ?? (await fontOf(file, dict))) : latin;
+      if (dict) fonts.set(dict, writing.font);
+    } else if (word === "Do" && depth < DEEPEST) {
+      const target = file.dict(resources?.get("XObject"))?.get(name);
+      const form = file.dict(target);
+      if (form && file.nameOf(form.get("Subtype")) === "Form") {
+        const own = file.dict(form.get("Resources")) ?? resources;
+        await write(file, fonts, (await file.data(target)) ?? "", own, writing, depth + 1);
+      }
+    } else if (word === "ID") {
+      const end = /[\0\t\n\f\r ]EI[\0\t\n\f\r ]/g;
+      end.lastIndex = reader.at;
+      reader.at = end.exec(data) ? end.lastIndex : data.length;
+    } else writing.carryOut(word, held);
+    held = [];
+  }
+}
+
+/** The text of a page as it comes about: characters, and where they stand. */
+class Writing {
+  font: Font = latin;
+  readonly #out: string[] = [];
+  #y = 0;
+  #lineY: number | undefined;
+  #leading = 12;
+
+  carryOut(word: string, held: readonly Value[]): void {
+    const numbers = held.filter((it) => typeof it === "number");
+    const [x = 0, y = 0] = numbers;
+    if (word === "Tj") this.#show(held[0]);
+    else if (word === "TJ") this.#spaced(held[0]);
+    else if (word === "'" || word === '"') {
+      this.#down(-this.#leading);
+      this.#show(held.at(-1));
+    } else if (word === "T*") this.#down(-this.#leading);
+    else if (word === "TL") this.#leading = x;
+    else if (word === "Td" || word === "TD") {
+      if (word === "TD") this.#leading = -y;
+      if (y === 0 && x !== 0) this.#space();
+      this.#down(y);
+    } else if (word === "Tm") {
+      this.#y = numbers[5] ?? 0;
+      this.#space();
+    } else if (word === "BT") this.#y = 0;
+    else if (word === "ET") this.#space();
+  }
+
+  text(): string {
+    return (
+      this.#out
+        .join("")
+        .replaceAll(/[\0-\x08\x0b-\x1f\x7f]/g, "")
+        .replaceAll(/[ \t\u00a0]+/g, " ")
+        .replaceAll(/ ?\n ?/g, "\n")
+        .replaceAll(/\n{3,}/g, "\n\n")
+        // A word that was broken at the end of a line.
+        .replaceAll(/(\p{Ll})-\n(\p{Ll})/gu, "$1$2")
+        .trim()
+    );
+  }
+
+  #down(by: number): void {
+    this.#y += by;
+  }
+
+  #show(value: Value | undefined): void {
+    if (!(value instanceof Bytes)) return;
+    this.#place();
+    this.#out.push(this.font(value.bytes));
+  }
+
+  /** Pieces with what is between them in thousandths: so much to the right is a space. */
+  #spaced(value: Value | undefined): void {
+    if (!Array.isArray(value)) return;
+    for (const piece of value as readonly Value[]) {
+      if (typeof piece === "number" && piece < -180) this.#space();
+      else this.#show(piece);
+    }
+  }
+
+  #place(): void {
+    const before = this.#lineY;
+    this.#lineY = this.#y;
+    if (before === undefined) return;
+    const moved = Math.abs(before - this.#y);
+    if (moved > 1.9 * Math.max(8, Math.abs(this.#leading))) this.#out.push("\n\n");
+    else if (moved > 1) this.#out.push("\n");
+  }
+
+  #space(): void {
+    if (!/[\s]$/.test(this.#out.at(-1) ?? " ")) this.#out.push(" ");
+  }
+}
