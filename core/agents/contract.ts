@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Description, IdOrSlug, Name, Slug } from "../names.ts";
 import { PageQuery } from "../page.ts";
+import { UpstreamHealth } from "../upstreams/contract.ts";
 import { AgentSpec } from "./spec.ts";
 
 /** A label of an agent; lower case, and nothing that a pattern could mean. */
@@ -32,6 +33,8 @@ export const Agent = z.object({
   tags: z.array(z.string()),
   /** The principal that made it; null for agents older than owners. */
   owner_id: z.string().nullable(),
+  /** Since when it is paused: what comes is accepted and kept. Null while it runs. */
+  paused_at: z.string().nullable(),
 });
 export type Agent = z.infer<typeof Agent>;
 
@@ -64,6 +67,18 @@ export const AgentListQuery = PageQuery.extend({
   tag: Tag.optional(),
 });
 export type AgentListQuery = z.infer<typeof AgentListQuery>;
+
+/** One of an agent's objects, and how it and its upstream are doing. */
+export const AgentCondition = z.object({
+  environment: z.string(),
+  replica: z.number().int(),
+  paused: z.boolean(),
+  /** Invocations that are open: those that run, wait, or are kept. */
+  open: z.number().int(),
+  /** Null for an agent that has none. */
+  upstream: UpstreamHealth.nullable(),
+});
+export type AgentCondition = z.infer<typeof AgentCondition>;
 
 /** What access to an agent, and to what it did, is decided on beside its id. */
 export type AgentFacts = {

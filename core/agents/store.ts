@@ -67,6 +67,7 @@ export async function createAgent(
     projectId: await keptProject(scope, input.project),
     tags: input.tags ?? null,
     ownerId: scope.by.kind === "system" ? null : ownerOf(scope.by),
+    pausedAtMs: null,
   };
   const spec = input.spec ?? AgentSpec.parse({ kind: "llm" });
   const first = { tenantId, agentId: row.id, spec, revision: 1, updatedAtMs: nowMs };
@@ -368,6 +369,7 @@ function toAgent(row: typeof agent.$inferSelect, pointers: readonly PointerRow[]
     project_id: projectId,
     tags: [...tags],
     owner_id: ownerId,
+    paused_at: row.pausedAtMs === null ? null : rfc3339(row.pausedAtMs),
   };
 }
 

@@ -27,6 +27,8 @@ export const agent = sqliteTable(
     tags: text("tags", { mode: "json" }).$type<readonly string[]>(),
     /** The principal that made it; null for agents older than the column. */
     ownerId: text("owner_id"),
+    /** Since when nothing is begun for it; null is running. */
+    pausedAtMs: integer("paused_at_ms"),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),

@@ -17,10 +17,21 @@ export class Intake {
   readonly #releases: Releases;
   readonly #health: Health;
   #draining = false;
+  #lastMs = 0;
 
   constructor(releases: Releases, health: Health) {
     this.#releases = releases;
     this.#health = health;
+  }
+
+  /**
+   * When a call is accepted. What may be kept is put in order by it, so that no two of an `http`
+   * agent have the same: their ids tell nothing within one millisecond.
+   */
+  moment(installed: Installed, nowMs: number): number {
+    if (installed.kind === "llm") return nowMs;
+    this.#lastMs = Math.max(nowMs, this.#lastMs + 1);
+    return this.#lastMs;
   }
 
   /** May what is accepted now start in place? */
@@ -65,7 +76,7 @@ function inOrder(kernel: Kernel, nowMs: number, limit: number): readonly string[
   return kernel.sql
     .all<{ id: string }>(
       `SELECT id FROM invocation WHERE pending = 1 AND status IN ('accepted', 'waiting')
-         AND due_ms <= ? ORDER BY created_ms, id LIMIT ?`,
+         AND due_ms <= ? ORDER BY created_ms LIMIT ?`,
       nowMs,
       limit,
     )
