@@ -32,7 +32,7 @@ export const SETTINGS_PAGES = [
 ] as const;
 export type SettingsPage = (typeof SETTINGS_PAGES)[number];
 
-export const WORK_PAGES = ["approvals", "schedules"] as const;
+export const WORK_PAGES = ["approvals", "batches", "schedules", "budgets"] as const;
 export type WorkPage = (typeof WORK_PAGES)[number];
 
 export const LINK_PAGES = ["invitation", "verify", "reset", "forgot", "register"] as const;

@@ -2,6 +2,8 @@ import type { WorkPage } from "./route.ts";
 import { Section, type Entry } from "./section.tsx";
 import type { SignedIn } from "./wire.ts";
 import { ApprovalsPage } from "./work/approvals.tsx";
+import { BatchesPage } from "./work/batches.tsx";
+import { MoneyPage } from "./work/money.tsx";
 import { SchedulesPage } from "./work/schedules.tsx";
 
 const ENTRIES: readonly Entry<WorkPage>[] = [
@@ -12,10 +14,22 @@ const ENTRIES: readonly Entry<WorkPage>[] = [
     show: (props) => <ApprovalsPage {...props} />,
   },
   {
+    page: "batches",
+    name: "Batches",
+    scope: "invocations:read",
+    show: (props) => <BatchesPage {...props} />,
+  },
+  {
     page: "schedules",
     name: "Schedules",
     scope: "schedules:read",
     show: (props) => <SchedulesPage {...props} />,
+  },
+  {
+    page: "budgets",
+    name: "Budgets and limits",
+    scope: "budgets:read",
+    show: (props) => <MoneyPage {...props} />,
   },
 ];
 
