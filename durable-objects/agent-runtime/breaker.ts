@@ -126,7 +126,7 @@ export class Breakers {
       );
     };
     const atMs = this.#dueMs(name);
-    const told = { upstream: name, ...(atMs !== undefined && { probe_at: rfc3339(atMs) }) };
+    const told = { upstream: name, ...(atMs !== undefined && { due_at: rfc3339(atMs) }) };
     return new Suspended("upstream", untilMs, [], record, told);
   }
 
