@@ -64,7 +64,7 @@ export async function putOutcomes(
   const due =
     dueAtMs === null
       ? null
-      : sql`case when ${batchChunk.dropped} = 1 then null else ${dueAtMs} end`;
+      : sql`case when ${batchChunk.dropped} = 1 then null else cast(${dueAtMs} as bigint) end`;
   const [written] = await scope.db
     .update(batchChunk)
     .set({

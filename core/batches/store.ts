@@ -77,7 +77,9 @@ export async function createBatch(
   const { db, tenantId } = scope;
   const id = newId("batch", nowMs);
   const total = chunks.reduce((sum, { inputs }) => sum + inputs.length, 0);
-  const detail = { agent: wanted.agentId, environment: wanted.environment, inputs: total };
+  const { agentId: agent, environment, redrivenFrom } = wanted;
+  const from = redrivenFrom === null ? {} : { redriven_from: redrivenFrom };
+  const detail = { agent, environment, inputs: total, ...from };
   const entry = await auditRow(
     scope,
     { action: "batch.created", kind: "batch", id, detail },

@@ -8,6 +8,8 @@ import { describe } from "vitest";
 import { accessCases } from "./suite-access.ts";
 import { agentCases } from "./suite-agents.ts";
 import { auditCases } from "./suite-audit.ts";
+import { batchCases } from "./suite-batches.ts";
+import { deadLetterCases } from "./suite-dead-letters.ts";
 import { deploymentCases } from "./suite-deployments.ts";
 import { hostnameCases } from "./suite-hostnames.ts";
 import { keyCases } from "./suite-keys.ts";
@@ -18,6 +20,7 @@ import { peopleCases } from "./suite-people.ts";
 import { secretCases } from "./suite-secrets.ts";
 import { platformCases } from "./suite-platform.ts";
 import { tenantCases } from "./suite-tenants.ts";
+import { waitingCases } from "./suite-waiting.ts";
 import type { Open } from "./suite-world.ts";
 
 export function storeSuite(engine: string, open: Open): void {
@@ -28,6 +31,8 @@ export function storeSuite(engine: string, open: Open): void {
     accessCases(open);
     agentCases(open);
     auditCases(open);
+    batchCases(open);
+    deadLetterCases(open);
     deploymentCases(open);
     keyCases(open);
     ledgerCases(open);
@@ -35,5 +40,6 @@ export function storeSuite(engine: string, open: Open): void {
     machineCases(open);
     peopleCases(open);
     secretCases(open);
+    waitingCases(open);
   });
 }
