@@ -1,6 +1,7 @@
 /** A tenant with at least one row in every table, for tests that walk the tables. */
 import { createAssignment } from "../access/store-assignments.ts";
 import { createRole } from "../access/store-roles.ts";
+import { upsertApprovals } from "../approvals/store.ts";
 import { keepCheckpoint } from "../audit/store-chain.ts";
 import { patchContentPolicy } from "../content/store.ts";
 import { putBranding } from "../branding/store.ts";
@@ -8,8 +9,10 @@ import { rfc3339 } from "../clock.ts";
 import { createClient } from "../clients/store.ts";
 import { createConsoleSession } from "../console-sessions/store.ts";
 import { ensureDataKeys } from "../data-keys/store.ts";
+import { createRedrive } from "../dead-letters/store-redrives.ts";
 import { beginBuilding, createDeployment, finishLive } from "../deployments/store.ts";
 import { erasure } from "../erasure/table.ts";
+import { firingInsert } from "../firings/store.ts";
 import { claimKey } from "../idempotency/store.ts";
 import { createHostname } from "../hostnames/store.ts";
 import { newId } from "../ids.ts";
@@ -24,6 +27,10 @@ import { createKey } from "../keys/store.ts";
 import { createProvider } from "../providers/store.ts";
 import { beginFamily } from "../refresh/store.ts";
 import { buildRelease } from "../releases/store.ts";
+import { CreateSchedule } from "../schedules/contract.ts";
+import { createSchedule } from "../schedules/store.ts";
+import { CreateTrigger } from "../triggers/contract.ts";
+import { createTrigger } from "../triggers/store.ts";
 import { createTicket } from "../tickets/store.ts";
 import { createConnection } from "../sso/store.ts";
 import { linkUser } from "../sso/store-people.ts";
@@ -34,6 +41,7 @@ import { beginTransfer } from "../transfer/store.ts";
 import type { PlatformScope } from "./scope.ts";
 import { ledgerEntry } from "./suite-ledger.ts";
 import { CLIENT, issuerInput, ssoInput } from "./suite-machines.ts";
+import { approvalEntry } from "./suite-waiting.ts";
 import { NOON, missing, newAgent, newTenant, principalOf } from "./suite-world.ts";
 
 const forgeFixed = async (_tenantId: string, id: string) => ({
@@ -64,6 +72,9 @@ export async function furnishedTenant(platform: PlatformScope) {
   const chunks = chunksOf([{ input: "hello" }]);
   const { id: batchId } = await createBatch(scope, asked, chunks, () => "sealed", NOON);
   await upsertLedger(scope, [{ ...ledgerEntry(agent.id), batchId }]);
+  await upsertLedger(scope, [ledgerEntry(agent.id, { status: "dead" })]);
+  const again = { per_minute: 60, fresh: false, agentId: undefined, principal: key.id };
+  await createRedrive(scope, again, NOON);
   await createKey(scope, principalOf(scope), { name: "k", scopes: ["agents:read"] }, NOON);
   await createConsoleSession(scope, { keyId: key.id }, NOON);
   const binding = { agentId: agent.id, environment: "prod", principal: principalOf(scope) };
@@ -94,6 +105,13 @@ export async function furnishedTenant(platform: PlatformScope) {
   await linkUser(scope, { connectionId: sso.id, person }, made.admin.email, NOON);
   const way = { stateHash: "s", browserHash: "b", connectionId: sso.id };
   await beginSignIn(scope, way, "/", NOON);
+  await upsertApprovals(scope, [approvalEntry(agent.id)]);
+  const daily = { name: "Report", agent: agent.id, cron: "@daily", input: "report" };
+  await createSchedule(scope, agent.id, CreateSchedule.parse(daily), NOON);
+  const then = CreateTrigger.parse({ name: "Then", agent: agent.id, target: agent.id });
+  await createTrigger(scope, { agentId: agent.id, targetId: agent.id }, then, NOON);
+  const fired = { sourceId: "sch_x", occurrence: "inv_x", outcome: "started" } as const;
+  await firingInsert(scope, [{ ...fired, invocationId: "inv_y", code: null }], NOON);
   const giver = principalOf(scope);
   const statements = [{ effect: "allow" as const, scopes: ["agents:read"] }];
   const role = { slug: "readers", name: "Readers", description: "", statements };
