@@ -13,7 +13,7 @@ export class BrokenPdf extends Error {
 }
 
 /** All that is unpacked of one file, in bytes: a few kilobytes can be made to stand for gigabytes. */
-const MOST_UNPACKED = 48 * 1024 * 1024;
+const MOST_UNPACKED = 24 * 1024 * 1024;
 const MOST_OBJECTS = 200_000;
 
 type Stream = { readonly dict: Dict; readonly raw: string };

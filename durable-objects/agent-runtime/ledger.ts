@@ -6,7 +6,7 @@ import type { LedgerEntry, UsageRecord } from "./contract.ts";
 import { onWire, withoutContent, type InvocationRow, type Naming } from "./invocations.ts";
 import { askerOf } from "./spend.ts";
 import type { Kernel } from "./kernel.ts";
-import { firstRow, type StepRow } from "./steps.ts";
+import { firstRow, type StepRow, type StepSums } from "./steps.ts";
 
 /**
  * Finished invocations the control plane has not acknowledged, oldest session first; two statements,
@@ -29,7 +29,7 @@ export function ledgerPage(
     limit,
   );
   // Most have no step beside their first: then the table of the others is not asked.
-  const more = rows.some((row) => row.model_calls + row.tool_calls > 1 || row.first === null);
+  const more = rows.some(hasOthers);
   const others = more ? otherCalls(kernel, limit) : [];
   const usage = Map.groupBy(others, (call) => call.invocation_id);
   const projectId = kernel.releases.live(0)?.release.projectId;
@@ -69,6 +69,16 @@ function batchIn(key: string | null): { readonly batchId?: string } {
   return batchId === undefined ? {} : { batchId };
 }
 
+/** Tools, further model calls, or steps of its memory: those show in what it used beside its first. */
+function hasOthers(row: Pick<InvocationRow, keyof StepSums | "first">): boolean {
+  const first = firstRow(row);
+  const used = row.input_tokens + row.output_tokens;
+  return (
+    row.model_calls + row.tool_calls > 1 ||
+    used > (first?.input_tokens ?? 0) + (first?.output_tokens ?? 0)
+  );
+}
+
 export function acknowledge(kernel: Kernel, ids: readonly string[]): void {
   kernel.sql.run(
     `UPDATE invocation SET pending = NULL
@@ -84,19 +94,19 @@ function otherCalls(kernel: Kernel, limit: number): (Call & { readonly invocatio
     `SELECT s.invocation_id, s.key, s.kind, s.name, s.input_tokens, s.output_tokens, s.estimated,
        s.cost_micros, s.started_ms, s.finished_ms
      FROM (SELECT id FROM invocation WHERE pending = 2 ORDER BY session_id, turn LIMIT ?) i
-     JOIN step s ON s.invocation_id = i.id WHERE s.kind IN ('model', 'memory')`,
+     JOIN step s ON s.invocation_id = i.id WHERE s.kind IN ('model', 'memory') OR s.cost_micros > 0`,
     limit,
   );
 }
 
-/** A usage record per model call; a call that used nothing owes nothing. */
+/** A usage record per model call and per tool call with a price; what used nothing owes nothing. */
 function usageOf(invocationId: string, call: Call): UsageRecord[] {
-  if (call.input_tokens + call.output_tokens === 0) return [];
+  if (call.input_tokens + call.output_tokens + call.cost_micros === 0) return [];
   return [
     {
       id: `${invocationId}/${call.key}`,
       step: call.key,
-      model: call.name,
+      model: call.kind === "tool" ? `tool/${call.name}` : call.name,
       inputTokens: call.input_tokens,
       outputTokens: call.output_tokens,
       estimated: call.estimated === 1,

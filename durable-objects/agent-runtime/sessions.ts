@@ -52,12 +52,13 @@ export function historyBefore(
 
 /** The newest summary that was made for this turn or one before it. */
 export function summaryBefore(sql: Sql, sessionId: string, turn: number): Summary | undefined {
-  return sql.one<Summary>(
+  const row = sql.one<Summary>(
     `SELECT turn, through, text FROM summary WHERE session_id = ? AND turn <= ?
      ORDER BY turn DESC LIMIT 1`,
     sessionId,
     turn,
   );
+  return row && { ...row, text: unpack(sql, row.text) };
 }
 
 /** The answered turns from `from` on and before `turn`, oldest first. */

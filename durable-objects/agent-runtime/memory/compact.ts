@@ -5,6 +5,7 @@
  */
 import type { Compaction, HistoryWindow } from "../../../core/agents/spec.ts";
 import type { ModelMessage, ModelRequest } from "../../../core/models/contract.ts";
+import { pack } from "../content.ts";
 import { appendEvents } from "../events.ts";
 import { RunFailure } from "../failure.ts";
 import type { Kernel, LlmClaim } from "../kernel.ts";
@@ -116,7 +117,7 @@ function record(kernel: Kernel, claim: LlmClaim, step: ModelStep, through: numbe
       claim.turn,
       through,
       claim.id,
-      step.answer.text,
+      pack(sql, `${claim.id}/summary`, step.answer.text),
     );
     if (step.facts.length > 0) appendEvents(sql, claim.id, claim.seq, step.facts, kernel.now());
   });

@@ -16,7 +16,7 @@ import { textOf } from "../text.ts";
 import { findDocument, keepDocument, listDocuments, listPassages } from "./documents.ts";
 import { embeddable, embedQuestion, embedTexts } from "./embedding.ts";
 import { forget, type Target } from "./forget.ts";
-import { findMemory, learn, listMemories } from "./items.ts";
+import { findMemory, hasRoom, learn, listMemories } from "./items.ts";
 import { searchPassages } from "./search.ts";
 
 /** Longest time a provider of embeddings is waited for; what has no vector then gets it later. */
@@ -25,6 +25,7 @@ const EMBED_TIMEOUT_MS = 30_000;
 type WithMemory = LlmInstalled & Required<Pick<LlmInstalled, "memory">>;
 type Open = { readonly ok: true; readonly installed: WithMemory } | Refusal;
 
+const FULL = refuse("conflict", "the agent's memory is full: forget something first");
 const MISSING = refuse("not_found", "no such memory");
 
 export class MemoryDesk implements MemoryRpc {
@@ -42,6 +43,7 @@ export class MemoryDesk implements MemoryRpc {
     const [packed = null] = await this.#embed(open.installed, [text]);
     const { kernel } = this.#now;
     return kernel.sql.transaction(() => {
+      if (!hasRoom(kernel.sql, 1)) return FULL;
       if (item.supersedes !== undefined && !findMemory(kernel.sql, item.supersedes)) {
         return refuse("invalid", "it supersedes nothing that is there", {
           errors: [{ pointer: "/supersedes", detail: "no such memory" }],
@@ -99,6 +101,7 @@ export class MemoryDesk implements MemoryRpc {
   async addDocument(owner: Owner, generation: number, given: DocumentGiven) {
     const open = await this.#open(owner, generation);
     if (!open.ok) return open;
+    if (!hasRoom(this.#now.kernel.sql, given.passages.length)) return FULL;
     const { release, memory } = open.installed;
     const texts = given.passages.map(({ title, text }) => embeddable(title, text));
     const vectors = await this.#embed(open.installed, texts);

@@ -62,6 +62,15 @@ export function learn(sql: Sql, tag: string, item: Learned, nowMs: number): stri
   return id;
 }
 
+/** Every vector is looked at in a search: so many are still looked at in a moment. */
+const MOST_PASSAGES = 50_000;
+
+/** Has the memory room for so many more? */
+export function hasRoom(sql: Sql, more: number): boolean {
+  const { n } = sql.one<{ n: number }>("SELECT count(*) AS n FROM passage") ?? { n: 0 };
+  return n + more <= MOST_PASSAGES;
+}
+
 type NewPassage = {
   readonly owner: string;
   readonly part: number;

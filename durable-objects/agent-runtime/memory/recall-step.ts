@@ -5,6 +5,7 @@
 import type { RecallSpec } from "../../../core/memories/contract.ts";
 import { costMicros } from "../../../core/models/cost.ts";
 import type { ModelMessage } from "../../../core/models/contract.ts";
+import { perform } from "../effects.ts";
 import { appendEvents, type Fact } from "../events.ts";
 import { Fenced, RunFailure } from "../failure.ts";
 import { current, underWay, type Kernel, type LlmClaim } from "../kernel.ts";
@@ -68,7 +69,9 @@ async function ask(
   const inTime = kernel.deadlines.after(timeoutMs, () => stop.abort(new EmbeddingTimeout()));
   try {
     const call = { idempotencyKey: `${claim.id}/${RECALL_KEY}`, signal: stop.signal };
-    return await embedQuestion(kernel.sql, memory.embedder, question, call);
+    return await perform(kernel, RECALL_KEY, () =>
+      embedQuestion(kernel.sql, memory.embedder, question, call),
+    );
   } finally {
     inTime();
   }

@@ -9,7 +9,7 @@ import { refusedArguments } from "../../../core/tools/refusal.ts";
 import { checkArguments } from "../../../core/tools/schema.ts";
 import type { Kernel } from "../kernel.ts";
 import { embeddable, embedQuestion, embedTexts } from "./embedding.ts";
-import { learn } from "./items.ts";
+import { hasRoom, learn } from "./items.ts";
 import { noteRecalled } from "./recall-step.ts";
 import { searchPassages } from "./search.ts";
 
@@ -83,6 +83,7 @@ async function remember(kernel: Kernel, memory: ToolMemory, args: unknown, conte
   const places = checkArguments(REMEMBER, args);
   if (places.length > 0) return refusedArguments(places);
   const { text: said, ...about } = args as RememberArguments; // checked just above
+  if (!hasRoom(kernel.sql, 1)) return { content: "The memory is full.", isError: true };
   const speaker = speakingIn(kernel, context);
   const { embedder } = memory;
   const [packed = null] = await embedTexts(
