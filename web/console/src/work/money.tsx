@@ -42,13 +42,13 @@ function Budgets({ writes }: { readonly writes: boolean }) {
       renderForm={(done, list) => <NewBudget done={done} list={list} />}
       renderRow={(budget, list) => (
         <Row
-          name={`$${budget.amount_usd} ${PERIODS[budget.period]}`}
+          name={`${costText(budget.amount_micros)} ${PERIODS[budget.period]}`}
           slug={aimText(budget)}
           about={budget.period === "invocation" ? null : <Spent of={budget} />}
         >
           {writes ? (
             <Remove
-              name={`the budget of $${budget.amount_usd} ${PERIODS[budget.period]}`}
+              name={`the budget of ${costText(budget.amount_micros)} ${PERIODS[budget.period]}`}
               path={`/v1/budgets/${budget.id}`}
               revision={budget.revision}
               onGone={list.reload}
