@@ -110,7 +110,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly [state: State, title
   F101: ["planned", "Health is watched and work replayed"],
   F102: ["planned", "A webhook when a request's status changes"],
   F103: ["done", "Retention with clean-up"],
-  F104: ["planned", "Sensitive request data is encrypted at rest"],
+  F104: ["done", "Sensitive request data is encrypted at rest"],
   F105: ["done", "Every access to stored requests is audited"],
   F106: ["done", "Stored requests are isolated per agent"],
   F107: ["planned", "Invoking an external agent: 30 s, three attempts, logged"],

@@ -36,6 +36,16 @@ export class ContentSeal {
     return this.#live()?.content?.seals === true;
   }
 
+  /** The key is here, and opens. */
+  get opens(): boolean {
+    try {
+      return this.#key() !== undefined;
+    } catch (e) {
+      if (e instanceof SealFailure) return false;
+      throw e;
+    }
+  }
+
   /** The text as it may be stored, or undefined when it is stored as it is. */
   seal(ref: string, text: string): string | undefined {
     if (!this.seals) return undefined;

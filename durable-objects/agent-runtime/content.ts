@@ -65,6 +65,12 @@ export function isSealed(column: string): boolean {
   return column.startsWith("!");
 }
 
+/** Sealed under a key that is gone, or did not come along. */
+export function isLocked({ sealing }: Sql, column: string): boolean {
+  const sealed = isSealed(column) || (column.startsWith("@") && column.endsWith(SEALED_CHUNKS));
+  return sealed && sealing?.opens !== true;
+}
+
 function sealedText(sql: Sql, ref: string, text: string): string | undefined {
   const sealed = sql.sealing?.seal(ref, text);
   return sealed === undefined ? undefined : `!${ref} ${sealed}`;

@@ -4,6 +4,7 @@ import { Ownership, pullRelease } from "./installation.ts";
 import { Breakers } from "./breaker.ts";
 import { type Desk } from "./approval-desk.ts";
 import { ChatRoom } from "./chat-room.ts";
+import { isLocked } from "./content.ts";
 import { ContentSeal } from "./content-seal.ts";
 import type { Acknowledged, Answered, Call, Found, Owner } from "./contract.ts";
 import type { Condition, Proxied } from "./contract-upstream.ts";
@@ -38,6 +39,9 @@ import { migrate } from "./tables.ts";
 import { textOf, type Text } from "./text.ts";
 import { type InvocationStatus, terminal } from "../../core/invocations/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
+
+/** A tenant that arrived without its secrets: nothing is written in clear meanwhile. */
+const KEYLESS = refuse("conflict", "content is to be sealed, and its key is not here");
 
 type Admitted = {
   readonly ok: true;
@@ -167,6 +171,7 @@ export class Incarnation {
     const misfit = misfitOf(call, installed);
     if (misfit) return misfit;
     const kernel = this.kernel;
+    if (kernel.sql.sealing?.seals === true && !kernel.sql.sealing.opens) return KEYLESS;
     kernel.faults.at("before-accept");
     const decide = (): Entry => {
       const nowMs = kernel.intake.moment(installed, Date.now());
@@ -292,7 +297,7 @@ export class Incarnation {
     this.runner.wake();
     const mine = this.ownership.holds(owner);
     const row = mine ? findInvocation(this.kernel.sql, id) : undefined;
-    if (row && isGone(row, "content")) return ERASED;
+    if (row && (isGone(row, "content") || isLocked(this.kernel.sql, row.input))) return ERASED;
     return row ? { ok: true, row } : refuse("not_found", "no such invocation");
   }
 
