@@ -43,6 +43,20 @@ describe("the import rule", () => {
     expect(offences).toEqual([]);
   });
 
+  it("K2: lets every effect of a run pass the one port that counts them", () => {
+    const effect = /\b(?:model\.answer|tool\.call|lookup|upstream\.send)\(/g;
+    const calls = product
+      .filter(({ path }) => path.startsWith("durable-objects/agent-runtime/"))
+      .flatMap(({ path, code }) =>
+        [...code.matchAll(effect)].map(({ index }) => ({
+          path,
+          counted: /perform\([^;]*$/.test(code.slice(Math.max(0, index - 120), index)),
+        })),
+      );
+    expect(calls.filter(({ counted }) => counted).length).toBeGreaterThanOrEqual(4);
+    expect(calls.filter(({ counted }) => !counted)).toEqual([]);
+  });
+
   it("gives browsers and clients contracts and nothing else of core", () => {
     const outside = product.filter(({ path }) => /^(?:web|clients)\//.test(path));
     const offences = edges(outside).filter(

@@ -10,6 +10,7 @@
  */
 import { storedBody } from "../../../core/upstreams/body.ts";
 import { verdictOf } from "../../../core/upstreams/verdict.ts";
+import { perform } from "../effects.ts";
 import { appendEvents } from "../events.ts";
 import { Fenced, RunFailure } from "../failure.ts";
 import type { InvocationRow } from "../invocations.ts";
@@ -100,7 +101,9 @@ async function exchange(
     const headers = fieldsOf(claim, asked);
     const followsRedirects = !asked.proxied;
     const context = { headers, followsRedirects, signal: stop.signal };
-    const response = await upstream.send(asked.outgoing, context);
+    const response = await perform(kernel, UPSTREAM_STEP, () =>
+      upstream.send(asked.outgoing, context),
+    );
     kernel.faults.at("after-upstream");
     if (!current(kernel, claim)) throw new Fenced();
     const verdict = verdictOf(response.status, asked.safe, asked.proxied);
