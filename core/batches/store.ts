@@ -96,7 +96,11 @@ export async function createBatch(
     size: inputs.length,
     sealedInputs: seal(chunkId(id, first), JSON.stringify(inputs)),
     outcomes: null,
-    ...{ handed: 0, refused: 0, dropped: 0, revision: 1, dueAtMs: nowMs + FIRST_SEND_MS },
+    handed: 0,
+    refused: 0,
+    dropped: 0,
+    revision: 1,
+    dueAtMs: nowMs + FIRST_SEND_MS,
   }));
   try {
     await runAll(db, [

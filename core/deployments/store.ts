@@ -9,7 +9,7 @@
  *     generation was passed by a provider's change is `behind`, and is built again.
  * S5  Every function may be called again: a redelivered message changes nothing.
  */
-import { type SQL, and, asc, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
+import { type SQL, and, desc, eq, exists, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
 import { factsOf, oneAgent } from "../agents/live.ts";
 import { agent } from "../agents/table.ts";
 import { auditRow, recordedWhere } from "../audit/store-record.ts";
@@ -41,7 +41,7 @@ import {
   recordedMove,
   transition,
 } from "./store-transitions.ts";
-import { type Homes, homesAfter } from "./homes.ts";
+import { type Spread, spreadOf } from "./store-homes.ts";
 import { agentEnvironment, deployment, type deploymentEvent } from "./table.ts";
 
 /** When to ask again for what is not live: about as long as a deployment takes. */
@@ -354,36 +354,6 @@ export async function findLiveAgent(
   }
   const facts = factsOf(scope.tenantId, row);
   return { ...rest, ...facts, environment, generation, version, replicas, tag };
-}
-
-/** What a swap makes of the pointer's homes, and the place in the order they were read at. */
-type Spread = { readonly homes: Homes | null; readonly at: number };
-
-/** Undefined for an agent that has one replica and never had more. */
-async function spreadOf(scope: TenantScope, build: Build): Promise<Spread | undefined> {
-  if (build.objects === 1) return undefined;
-  const { agent_id: agentId, environment } = build.deployment;
-  const [[pointer], objects] = await scope.db.batch([
-    scope.db
-      .select()
-      .from(agentEnvironment)
-      .where(pointerAt(scope, agentId, environment)),
-    scope.db
-      .select({ tag: runtimeObject.tag })
-      .from(runtimeObject)
-      .where(
-        and(
-          eq(runtimeObject.tenantId, scope.tenantId),
-          eq(runtimeObject.agentId, agentId),
-          eq(runtimeObject.environment, environment),
-        ),
-      )
-      .orderBy(asc(runtimeObject.replica)),
-  ]);
-  const tags = objects.map(({ tag }) => tag);
-  const known = pointer !== undefined && pointer.deploymentId !== null;
-  const homes = homesAfter(pointer?.homes ?? null, tags, build.replicas, known);
-  return { homes, at: pointer?.sequence ?? 0 };
 }
 
 /**

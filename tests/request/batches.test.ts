@@ -2,16 +2,9 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Batch, BatchResult } from "../../core/batches/contract.ts";
-import type { Invocation } from "../../core/invocations/contract.ts";
 import { resendBatches } from "../../workers/jobs/batches.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
-import {
-  MODEL_SERVER,
-  type TestAgent,
-  addProvider,
-  liveAgent,
-  seenBy,
-} from "../fixtures/agent-runs.ts";
+import { type TestAgent, addProvider, liveAgent } from "../fixtures/agent-runs.ts";
 import { type TestTenant, deliver, newWorld } from "../fixtures/world.ts";
 
 let acme: TestTenant;

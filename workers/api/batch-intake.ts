@@ -48,7 +48,7 @@ export function demandItems(
   inputs: readonly BatchInput[],
 ): void {
   if (!looksAtAgents(principal)) return;
-  const at = inputs.findIndex(({ id: _, ...body }) => !permits(principal, live, body));
+  const at = inputs.findIndex((input) => !permits(principal, live, input));
   if (at === -1) return;
   throw new Problem("forbidden", "an input is not yours to ask", {
     errors: [{ pointer: `/inputs/${at}`, detail: "not allowed" }],

@@ -20,7 +20,7 @@ export function ownerOf(
   if (earlier.length === 0) return owner;
   return knownAt(
     env,
-    earlier.map((before) => ({ ...at, replica: before })),
+    earlier.map((before) => ({ tenantId, agentId, environment, replica: before })),
     addressed,
   ).then((before) => before ?? owner);
 }
