@@ -3,7 +3,7 @@
  *
  * B1  The row is the record: whoever takes it up goes on behind `position`.
  * B2  Letters of a minute are counted in the row before they are handed on, so a restart gives
- *     nobody a second minute's worth.
+ *     nobody a second minute's worth; `position` moves when they were, so it passes none over.
  * B3  It takes letters that were there when it was asked for, in the order of their ids.
  */
 import { type SQL, and, asc, count, desc, eq, gt, lt, lte, or } from "drizzle-orm";
@@ -15,7 +15,7 @@ import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import type { CreateRedrive, Redrive } from "./contract.ts";
-import { takeable } from "./store.ts";
+import { atWork, takeable } from "./store.ts";
 import { deadLetter, redrive } from "./table.ts";
 
 export type RedriveRow = typeof redrive.$inferSelect;
@@ -161,72 +161,101 @@ export async function takeRedrives(
   return taken.flat();
 }
 
-/** The next letters a re-drive is to take, at most `limit`, and no more than its minute has left. */
+/**
+ * The next letters a re-drive is to take: at most `limit`, and no more than its minute has left.
+ *
+ * @returns  `later` when the minute is used up, or somebody is at one of them now, whom it does not
+ *           pass over: he may die over it.
+ */
 export async function nextLetters(
   scope: TenantScope,
   row: RedriveRow,
   nowMs: number,
   limit: number,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | "later"> {
   const left = leftInMinute(row, nowMs);
-  if (left <= 0) return [];
-  const rows = await scope.db
-    .select({ id: deadLetter.id })
-    .from(deadLetter)
-    .where(and(fitting(scope, row), takeable(nowMs)))
-    .orderBy(asc(deadLetter.id))
-    .limit(Math.min(left, limit));
-  return rows.map(({ id }) => id);
+  if (left <= 0) return "later";
+  const mine = fitting(scope, row);
+  const [[busy], rows] = await scope.db.batch([
+    scope.db
+      .select({ letters: count() })
+      .from(deadLetter)
+      .where(and(mine, atWork(nowMs))),
+    scope.db
+      .select({ id: deadLetter.id })
+      .from(deadLetter)
+      .where(and(mine, takeable(nowMs)))
+      .orderBy(asc(deadLetter.id))
+      .limit(Math.min(left, limit)),
+  ]);
+  return Number(busy?.letters ?? 0) > 0 ? "later" : rows.map(({ id }) => id);
 }
 
 /** Of this minute, letters that may still be taken. */
-export function leftInMinute({ minute, inMinute, perMinute }: RedriveRow, nowMs: number): number {
+function leftInMinute({ minute, inMinute, perMinute }: RedriveRow, nowMs: number): number {
   return perMinute - (minute === Math.floor(nowMs / MINUTE_MS) ? inMinute : 0);
 }
 
-/** B2: these letters are about to be handed on. Undefined when it was cancelled meanwhile. */
+/**
+ * B2: so many letters are about to be handed on.
+ *
+ * @returns  undefined when it was cancelled meanwhile, or somebody else works on it.
+ */
 export async function countLetters(
   scope: TenantScope,
   row: RedriveRow,
-  ids: readonly string[],
+  letters: number,
   nowMs: number,
 ): Promise<RedriveRow | undefined> {
   const minute = Math.floor(nowMs / MINUTE_MS);
   const [counted] = await scope.db
     .update(redrive)
     .set({
-      position: ids.at(-1) ?? row.position,
       minute,
-      inMinute: (row.minute === minute ? row.inMinute : 0) + ids.length,
+      inMinute: (row.minute === minute ? row.inMinute : 0) + letters,
       takenUntilMs: nowMs + TAKEN_MS,
     })
     .where(
-      and(one(scope, row.id), eq(redrive.status, "running"), eq(redrive.position, row.position)),
+      and(
+        one(scope, row.id),
+        eq(redrive.status, "running"),
+        eq(redrive.takenUntilMs, row.takenUntilMs),
+      ),
     )
     .returning();
   return counted;
 }
 
-/** What came of them; `over` when none is left. */
+/**
+ * What came of them.
+ *
+ * @param told  `end`: `over` when no letter is left, `later` when there are in another minute.
+ */
 export async function tellRedrive(
   scope: TenantScope,
   row: RedriveRow,
-  told: { readonly redriven: number; readonly refused: number; readonly over: boolean },
+  told: {
+    readonly redriven: number;
+    readonly refused: number;
+    /** The last of them. */
+    readonly position?: string | undefined;
+    readonly end?: "over" | "later";
+  },
   nowMs: number,
-): Promise<RedriveRow> {
+): Promise<RedriveRow | undefined> {
   const sums = { redriven: row.redriven + told.redriven, refused: row.refused + told.refused };
-  const end = told.over ? { status: "done" as const, finishedAtMs: nowMs } : {};
-  await scope.db
+  const over = { status: "done" as const, finishedAtMs: nowMs };
+  const [now] = await scope.db
     .update(redrive)
-    .set({ ...sums, ...(told.over ? {} : { takenUntilMs: 0 }) })
-    .where(one(scope, row.id));
-  if (told.over) {
-    await scope.db
-      .update(redrive)
-      .set(end)
-      .where(and(one(scope, row.id), eq(redrive.status, "running")));
-  }
-  return { ...row, ...sums, ...end, takenUntilMs: 0 };
+    .set({
+      ...sums,
+      position: told.position ?? row.position,
+      ...(told.end === undefined ? {} : { takenUntilMs: 0 }),
+      ...(told.end === "over" ? over : {}),
+    })
+    .where(and(one(scope, row.id), told.end === "over" ? eq(redrive.status, "running") : undefined))
+    .returning();
+  return now;
 }
 
 /** B3: letters a re-drive is for, behind where it stands. */

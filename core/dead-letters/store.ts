@@ -6,7 +6,7 @@
  * L2  Taken and not settled within a minute, it may be taken again: its object knows the key it was
  *     handed on under and answers with the invocation that was made then.
  */
-import { type SQL, and, asc, count, desc, eq, inArray, lt, max, min, or } from "drizzle-orm";
+import { type SQL, and, asc, count, desc, eq, gte, inArray, lt, max, min, or } from "drizzle-orm";
 import { agentIds } from "../agents/live.ts";
 import { rfc3339 } from "../clock.ts";
 import { insertRows } from "../db/bulk.ts";
@@ -155,6 +155,11 @@ export function takeable(nowMs: number): SQL | undefined {
     eq(deadLetter.state, "open"),
     and(eq(deadLetter.state, "redriving"), lt(deadLetter.takenAtMs, nowMs - TAKEN_MS)),
   );
+}
+
+/** Somebody is at it, and is not taken to have died over it yet. */
+export function atWork(nowMs: number): SQL | undefined {
+  return and(eq(deadLetter.state, "redriving"), gte(deadLetter.takenAtMs, nowMs - TAKEN_MS));
 }
 
 function settling(scope: TenantScope, id: string, to: string) {

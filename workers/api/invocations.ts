@@ -12,7 +12,6 @@ import {
 import { agentsOfInvocations, listInvocations } from "../../core/invocations/store.ts";
 import { canonical } from "../../core/json/canonical.ts";
 import { type Page, wholeNumber } from "../../core/page.ts";
-import type { Text } from "../../durable-objects/agent-runtime/text.ts";
 import { sha256 } from "../edge/hash.ts";
 import { replays } from "../edge/idempotency.ts";
 import { looksAtAgents } from "../edge/permits.ts";
@@ -20,6 +19,7 @@ import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { type Reach, narrowed, permitted } from "./narrowing.ts";
 import { recordAccess, recordAsking } from "./accesses.ts";
 import { branchCall } from "./branch-call.ts";
+import { jsonOf } from "./object-json.ts";
 import { ById, pageSchema } from "./parameters.ts";
 import { found, homeOf } from "./runtime.ts";
 
@@ -56,7 +56,7 @@ export const invocations = newRoutes()
       const { runtime, owner } = await homeOf(c, id);
       const { body } = found(await runtime.get(owner, id));
       await recordAccess(c, { action: "invocation.read", id });
-      return json(body);
+      return jsonOf(body);
     },
   )
   .get(
@@ -69,7 +69,7 @@ export const invocations = newRoutes()
       const { runtime, owner } = await homeOf(c, id);
       const { body } = found(await runtime.steps(owner, id));
       await recordAccess(c, { action: "invocation.read", id, detail: { part: "steps" } });
-      return json(body);
+      return jsonOf(body);
     },
   )
   .get(
@@ -100,7 +100,7 @@ export const invocations = newRoutes()
       const cancelled = await recordAsking(c, "invocation.cancel_requested", id, async () =>
         found(await runtime.cancel(owner, id)),
       );
-      return json(cancelled.body);
+      return jsonOf(cancelled.body);
     },
   )
   .post(
@@ -117,7 +117,7 @@ export const invocations = newRoutes()
       );
       const headers: Record<string, string> = { location: `/v1/invocations/${made.id}` };
       if (made.replayed) headers["idempotency-replayed"] = "true";
-      return json(made.body, 202, headers);
+      return jsonOf(made.body, 202, headers);
     },
   );
 
@@ -132,12 +132,4 @@ async function seen(c: Reach, page: Page<InvocationSummary>): Promise<Page<Invoc
     agentId: agents?.get(id) ?? principal.agentId ?? "",
     environment,
   }));
-}
-
-/** JSON that the object has written already. */
-function json(body: Text, status = 200, headers: Record<string, string> = {}): Response {
-  return new Response(body, {
-    status,
-    headers: { "content-type": "application/json", ...headers },
-  });
 }

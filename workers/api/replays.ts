@@ -16,11 +16,11 @@ import {
 import { type Compared, diffRuns } from "../../core/replays/diff.ts";
 import { findVersionNames } from "../../core/versions/store.ts";
 import type { Answered } from "../../durable-objects/agent-runtime/contract.ts";
-import type { Text } from "../../durable-objects/agent-runtime/text.ts";
 import { INVOKE_BODY_LIMIT } from "../edge/body.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { recordAccess, recordAsking } from "./accesses.ts";
 import { branchCall } from "./branch-call.ts";
+import { jsonOf, locationOf, readJson } from "./object-json.ts";
 import { ById } from "./parameters.ts";
 import { type Home, found, homeOf } from "./runtime.ts";
 
@@ -88,7 +88,7 @@ export const replays = newRoutes()
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id);
       const { body } = found(await runtime.receipt(owner, id));
-      const receipt = Receipt.parse(await read(body));
+      const receipt = Receipt.parse(await readJson(body));
       const names = await findVersionNames(c.get("scope"), owner.agentId, receipt.version);
       await recordAccess(c, { action: "invocation.read", id, detail: { part: "receipt" } });
       return c.json({
@@ -110,34 +110,23 @@ export const replays = newRoutes()
       // Both places first: what is not the principal's to know of is not looked into.
       const [home, other] = [await homeOf(c, id), await homeOf(c, to)];
       const [from, against] = [await runAt(home, id), await runAt(other, to)];
-      for (const read of [id, to]) {
+      for (const seen of [id, to]) {
         const detail = { part: "diff" };
-        await recordAccess(c, { action: "invocation.read", id: read, detail });
+        await recordAccess(c, { action: "invocation.read", id: seen, detail });
       }
       return c.json(diffRuns(from, against));
     },
   );
 
 async function runAt({ runtime, owner }: Home, id: string): Promise<Compared> {
-  const invocation = Invocation.parse(await read(found(await runtime.get(owner, id)).body));
-  const { data } = StepPage.parse(await read(found(await runtime.steps(owner, id)).body));
+  const invocation = Invocation.parse(await readJson(found(await runtime.get(owner, id)).body));
+  const { data } = StepPage.parse(await readJson(found(await runtime.steps(owner, id)).body));
   return { invocation, steps: data };
 }
 
 const StepPage = z.object({ data: z.array(Step) });
 
-/** JSON of our own object's, which comes in pieces when it is long. */
-async function read(body: Text): Promise<unknown> {
-  return JSON.parse(typeof body === "string" ? body : await new Response(body).text());
-}
-
 function accepted({ id, body, replayed }: Answered): Response {
-  const location = `/v1/invocations/${id}`;
-  return jsonOf(body, 202, { location, ...(replayed ? { "idempotency-replayed": "true" } : {}) });
-}
-
-/** JSON that the object has written already. */
-function jsonOf(body: Text, status = 200, headers: Record<string, string> = {}): Response {
-  const type = { "content-type": "application/json" };
-  return new Response(body, { status, headers: { ...type, ...headers } });
+  const again = replayed ? { "idempotency-replayed": "true" } : {};
+  return jsonOf(body, 202, { ...locationOf(id), ...again });
 }

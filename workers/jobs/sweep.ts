@@ -31,6 +31,7 @@ import { sendDueMail } from "./mail.ts";
 import { reachStops } from "./stops.ts";
 import { AT_START } from "./cron.ts";
 import { checkDueHostnames } from "./hostnames.ts";
+import { carryRedrives } from "./redrives.ts";
 import { resealSome } from "./reseal.ts";
 import { fireDueSchedules } from "./schedules.ts";
 import { retryTriggers } from "./triggers.ts";
@@ -56,6 +57,7 @@ export async function sweep({ cron }: Pick<ScheduledController, "cron">, env: En
     () => fireDueSchedules(platform, env, nowMs),
     () => retryTriggers(platform, env, nowMs),
     () => resendBatches(platform, env.BATCHES, nowMs),
+    () => carryRedrives({ env, services, now: Date.now }),
     () => knock(platform, (owner) => runtimeOf(env, owner), nowMs),
     () => checkDueHostnames(services, nowMs),
     () => chainTails(platform, (tenantId) => gateOf(env, tenantId)),
