@@ -195,6 +195,8 @@ export type ApprovalEntry = ApprovalSummary & {
 export type Deciding = Pick<Vote, "by" | "verdict" | "reason" | "arguments" | "result"> & {
   /** Every id the person goes by here: the credential's, its line's, its owner's. */
   readonly ids: readonly string[];
+  /** Who made the key that it decides with; null for no key. */
+  readonly madeBy: string | null;
   /** Slugs of the roles that let it decide about this agent. */
   readonly roles: readonly string[];
   readonly digest: string;

@@ -1,7 +1,8 @@
 /**
  * What a vote makes of an approval. Pure: who asks, and the row, are the caller's.
  *
- * V1  The run's own principal decides nothing, nor does whoever its key stands for.
+ * V1  The run's own principal decides nothing, nor does whoever its key stands for, nor a key that
+ *     it made.
  * V2  One person is one vote; the later replaces the earlier.
  * V3  Approvals count together when they are of the same thing: an edit is another thing.
  */
@@ -51,7 +52,7 @@ export function decideOn(open: Open, by: Deciding, nowMs: number): Decided | Ref
 }
 
 function refusalOf({ own, rule, digest, kind }: Open, by: Deciding): Refusal | undefined {
-  if (own.some((id) => by.ids.includes(id))) {
+  if (own.some((id) => by.ids.includes(id) || id === by.madeBy)) {
     return refuse("forbidden", "a run's own principal does not decide about it"); // V1
   }
   const { deciders } = rule;

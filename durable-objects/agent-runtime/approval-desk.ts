@@ -14,8 +14,8 @@ import {
   answerOf,
   digestOf,
   expire,
-  intact,
   ruleOf,
+  standingOf,
   votesOf,
   writeRow,
   type Answer,
@@ -49,8 +49,13 @@ export function decideApproval(
   return kernel.sql.transaction(() => {
     const before = findApproval(kernel.sql, id);
     if (!before) return missing();
-    if (!intact(kernel, owner.tenantId, before)) {
+    const standing = standingOf(kernel, owner.tenantId, before);
+    if (standing === "bad") {
       return refuse("journal_mismatch", "the approval is not as it was signed");
+    }
+    if (standing === "foreign") {
+      resume(kernel, before.invocation_id, kernel.now());
+      return refuse("conflict", "its signature's key is gone: it is asked anew, read it again");
     }
     const row = expire(kernel, owner.tenantId, before);
     if (row.status !== before.status) resume(kernel, row.invocation_id, kernel.now());

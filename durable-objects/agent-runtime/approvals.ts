@@ -91,10 +91,9 @@ export function gate(kernel: Kernel, claim: Claim, ask: Ask): Decision {
     ask.kind,
     ask.occurrence ?? 0,
   );
-  if (!row) throw requested(kernel, claim, ask, digest);
-  if (row.digest !== digest || !intact(kernel, claim.installed.release.tenantId, row)) {
-    throw mismatch(row);
-  }
+  const standing = row && standingOf(kernel, claim.installed.release.tenantId, row);
+  if (!row || standing === "foreign") throw requested(kernel, claim, ask, digest, row?.id);
+  if (row.digest !== digest || standing === "bad") throw mismatch(row);
   const settled = expire(kernel, claim.installed.release.tenantId, row);
   if (settled.status === "pending") throw stillOpen(kernel, settled);
   return decisionOf(kernel.sql, settled);
@@ -115,8 +114,15 @@ export function writeRow(kernel: Kernel, tenantId: string, row: ApprovalRow): Ap
   return signed;
 }
 
-/** Is the row as it was signed? */
-export function intact(kernel: Kernel, tenantId: string, row: ApprovalRow): boolean {
+/**
+ * Is the row as it was signed? One that was signed under a key that is gone, or on another platform,
+ * is `foreign`: nothing of it counts, and the same is asked anew.
+ */
+export function standingOf(
+  kernel: Kernel,
+  tenantId: string,
+  row: ApprovalRow,
+): "good" | "bad" | "foreign" {
   return kernel.signer.verify(tenantId, wording(kernel.sql, row), row.signature);
 }
 
@@ -193,10 +199,17 @@ function stillOpen(kernel: Kernel, row: ApprovalRow): Suspended {
 
 const EXPIRED = { approve: "approved", reject: "rejected", fail: "failed" } as const;
 
-function requested(kernel: Kernel, claim: Claim, ask: Ask, digest: string): Suspended {
+/** @param known  Its id, when it was asked before and nothing of that counts. */
+function requested(
+  kernel: Kernel,
+  claim: Claim,
+  ask: Ask,
+  digest: string,
+  known?: string,
+): Suspended {
   const { tenantId, tag, version } = claim.installed.release;
   const nowMs = kernel.now();
-  const id = newId("approval", nowMs, tag);
+  const id = known ?? newId("approval", nowMs, tag);
   const expiresMs = nowMs + ask.rule.expires_in_s * 1000;
   const told = { approval_id: id, key: ask.stepKey, kind: ask.kind, name: ask.name, digest };
   const record = (): void => {

@@ -4,7 +4,8 @@ import type { MasterKey } from "../../core/seal/contract.ts";
 /** Signs text for one tenant: `v1.<key id>.<HMAC-SHA-256, base64url>`. */
 export type Signer = {
   sign(tenantId: string, text: string): string;
-  verify(tenantId: string, text: string, signature: string): boolean;
+  /** `foreign`: under a key that is not, or no longer, configured here. */
+  verify(tenantId: string, text: string, signature: string): "good" | "bad" | "foreign";
 };
 
 /**
@@ -22,8 +23,12 @@ export function createSigner(keys: readonly MasterKey[]): Signer {
       if (first === undefined) throw new Error("there is no master key to sign with");
       return sealed(first, tenantId, text);
     },
-    verify: (tenantId, text, signature) =>
-      keys.some((key) => equal(sealed(key, tenantId, text), signature)),
+    verify: (tenantId, text, signature) => {
+      const [version, kid] = signature.split(".");
+      const key = keys.find((it) => version === "v1" && it.kid === kid);
+      if (key === undefined) return "foreign";
+      return equal(sealed(key, tenantId, text), signature) ? "good" : "bad";
+    },
   };
 }
 

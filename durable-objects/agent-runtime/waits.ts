@@ -86,7 +86,7 @@ export function answerCallback(
 ): FoundCallback | Refusal {
   // Who proves nothing learns nothing: the same as for one that is not there.
   const proven =
-    proof === undefined || kernel.signer.verify(owner.tenantId, `callback ${id}`, proof);
+    proof === undefined || kernel.signer.verify(owner.tenantId, `callback ${id}`, proof) === "good";
   const row = proven ? findCallback(kernel.sql, id) : undefined;
   if (!row) return refuse("not_found", "no such callback");
   if (row.answer !== null) {

@@ -8,6 +8,7 @@ import {
   addProvider,
   liveAgent,
   namesOf,
+  readUntil,
   seenBy,
 } from "../fixtures/agent-runs.ts";
 import { type TestTenant, deliver, newKey, newWorld } from "../fixtures/world.ts";
@@ -16,7 +17,9 @@ const DAY_MS = 86_400_000;
 
 let acme: TestTenant;
 let agent: TestAgent;
-/** Somebody else than whoever asks. */
+/** Whoever asks. */
+let asker: string;
+/** Somebody else. */
 let other: string;
 let third: string;
 
@@ -50,6 +53,7 @@ beforeAll(async () => {
       pays("named", { deciders: { users: [acme.adminId] } }),
     ],
   });
+  asker = await newKey(acme);
   other = await newKey(acme, { scopes: ["approvals:read", "approvals:decide"] });
   third = await newKey(acme, { scopes: ["approvals:read", "approvals:decide"] });
 });
@@ -62,7 +66,7 @@ afterEach(() => {
 async function waiting(
   input: string,
 ): Promise<{ readonly id: string; readonly approval: Approval }> {
-  const response = await agent.send(`[[tool-call]] ${input}`);
+  const response = await agent.send(`[[tool-call]] ${input}`, { as: asker });
   const { id, status } = await response.json<{ id: string; status: string }>();
   expect([response.status, status]).toEqual([202, "waiting"]);
   return { id, approval: await pendingOf(id) };
@@ -113,7 +117,12 @@ describe("F67: a tool that people decide about", () => {
 
   it("K9: is decided by nobody its run acts as, nor by whom the rule does not name", async () => {
     const { approval } = await waiting('transfer {"amount":7}');
-    expect(await status(say(approval, "approve", {}, acme.key))).toBe(403);
+    expect(await status(say(approval, "approve", {}, asker))).toBe(403);
+    const minted = await acme.json<{ secret: string }>("/v1/keys", 201, {
+      json: { name: "another hand", scopes: ["approvals:decide"] },
+      as: asker,
+    });
+    expect(await status(say(approval, "approve", {}, minted.secret))).toBe(403);
     const named = await waiting('named {"amount":7}');
     expect(await status(say(named.approval, "approve"))).toBe(403);
     const weak = await newKey(acme, { scopes: ["approvals:read"] });
@@ -207,6 +216,28 @@ describe("K9: what does not verify is never acted on", () => {
     const done = await agent.ended(id);
     expect(done.error?.code).toBe("journal_mismatch");
     expect(await callsOf(id)).toEqual([]);
+  });
+
+  it("signed under a key that is gone it is asked anew, and counts for nothing", async () => {
+    const { id, approval } = await waiting('transfer {"amount":7}');
+    await agent.rows(
+      `UPDATE approval SET status = 'approved', decided_ms = 1,
+         signature = replace(signature, 'v1.', 'v1.old-') WHERE id = ?`,
+      approval.id,
+    );
+    const [{ seq } = { seq: 0 }] = await agent.rows<{ seq: number }>(
+      "SELECT max(seq + count) - 1 AS seq FROM event WHERE invocation_id = ?",
+      id,
+    );
+    expect(await status(say(approval, "approve"))).toBe(409);
+    const path = `/v1/invocations/${id}/events?after=${seq}`;
+    await readUntil(await acme.ask(path), "invocation.waiting");
+    const again = await acme.json<Approval>(`/v1/approvals/${approval.id}`, 200);
+    expect([again.status, again.votes]).toEqual(["pending", []]);
+    expect(await callsOf(id)).toEqual([]);
+    expect(await status(say(again, "approve"))).toBe(200);
+    await agent.ended(id);
+    expect(await callsOf(id)).toHaveLength(1);
   });
 
   it("an approval of other arguments is none of these", async () => {

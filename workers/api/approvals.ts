@@ -112,7 +112,10 @@ async function decided(
 }
 
 /** Who decides, by every id, and the roles that let it decide about this very agent. */
-async function whoever(c: Reach, { owner }: Home): Promise<Pick<Deciding, "by" | "ids" | "roles">> {
+async function whoever(
+  c: Reach,
+  { owner }: Home,
+): Promise<Pick<Deciding, "by" | "ids" | "madeBy" | "roles">> {
   const principal = c.get("principal");
   const place = await placeAt(c, owner);
   const resource = { ...place, tenantId: principal.tenantId ?? undefined };
@@ -124,7 +127,9 @@ async function whoever(c: Reach, { owner }: Home): Promise<Pick<Deciding, "by" |
     })
     .map(({ role }) => role);
   const ids = [principal.id, speakerId(principal), ownerOf(principal)];
-  return { by: ownerOf(principal), ids: [...new Set(ids)], roles: [...new Set(roles)] };
+  const key = isId("key", principal.id) ? await getKey(c.get("scope"), principal.id) : undefined;
+  const madeBy = key?.created_by ?? null;
+  return { by: ownerOf(principal), ids: [...new Set(ids)], madeBy, roles: [...new Set(roles)] };
 }
 
 /** Every id of whoever a run acts as: who a key is of, whoever made the schedule. */
