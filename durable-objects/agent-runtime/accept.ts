@@ -3,6 +3,7 @@ import { newId } from "../../core/ids.ts";
 import { gcra } from "../../core/limits/gcra.ts";
 import type { ModelRequest } from "../../core/models/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
+import { boundOf, lower, overBudget } from "./bound.ts";
 import { upstreamOf } from "./breaker.ts";
 import { fitsRow, pack, sealJson } from "./content.ts";
 import type { Call } from "./contract.ts";
@@ -89,7 +90,8 @@ export function admit(
     if (call.lineage) writeLineage(kernel.sql, made.id, call.lineage);
     return made;
   };
-  const alone = session.take === undefined && !call.lineage && !prefix && !demand && fitsRow(call.input);
+  const alone =
+    session.take === undefined && !call.lineage && !prefix && !demand && fitsRow(call.input);
   const row = alone ? write() : kernel.sql.transaction(write);
   if (rate.tatUs !== null) kernel.rate.tatUs = rate.tatUs;
   const run = { attempt: 1, failures: 0, deltas: call.deltas, maxCostMicros: bound };
@@ -126,15 +128,6 @@ function firstStep(kernel: Kernel, { installed, request }: Asks, nowMs: number) 
   const inputHash = hashOf(kernel, request);
   const step = firstSent({ name: installed.spec.model, attempt: 1, inputHash, nowMs });
   return { request, step };
-}
-
-/** 402: one model call could cost more than the invocation may. */
-export function overBudget(boundMicros: number): Refusal {
-  return refuse(
-    "budget_exceeded",
-    `one model call could cost more than the ${boundMicros} micro-USD this invocation may`,
-    { errors: [{ pointer: "/max_cost_micros", detail: "too low for one call" }] },
-  );
 }
 
 function replay(kernel: Kernel, call: Call): Admission | undefined {
@@ -188,19 +181,6 @@ function lastTatUs(sql: Sql): number {
     "SELECT max(tat_us) AS tat_us FROM (SELECT tat_us FROM invocation ORDER BY id DESC LIMIT 1000)",
   );
   return row?.tat_us ?? 0;
-}
-
-/** The lower of the caller's bound and the spec's. */
-export function boundOf(
-  callers: number | null | undefined,
-  installed: Installed,
-): number | undefined {
-  return lower(callers ?? undefined, installed.spec.limits.max_cost_micros);
-}
-
-export function lower(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Math.min(a, b);
 }
 
 type Beginning = {

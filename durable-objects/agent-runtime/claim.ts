@@ -1,4 +1,4 @@
-import { boundOf, lower } from "./accept.ts";
+import { boundOf, lower } from "./bound.ts";
 import { branchIn } from "./branch.ts";
 import { appendEvents, nextSeq, type Fact } from "./events.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";

@@ -13,7 +13,7 @@ import { upstreamOf } from "./breaker.ts";
 import { perform } from "./effects.ts";
 import { Fenced, RunFailure, Suspended } from "./failure.ts";
 import { current, underWay, type Kernel, type LlmClaim } from "./kernel.ts";
-import { overBudget } from "./accept.ts";
+import { overBudget } from "./bound.ts";
 import { awaiting } from "./patience.ts";
 import { hashOf, requestFor, worstCaseMicros } from "./prompt.ts";
 import {
