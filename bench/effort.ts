@@ -16,6 +16,10 @@ export type Effort = {
   readonly starts: number;
   /** Invocations open at the kill. */
   readonly inFlight: number;
+  /** Invocations of the soak. */
+  readonly soaked: number;
+  /** Inputs of one batch. */
+  readonly batched: number;
 };
 
 export const FULL: Effort = {
@@ -28,6 +32,8 @@ export const FULL: Effort = {
   tenants: 1000,
   starts: 7,
   inFlight: 200,
+  soaked: 100_000,
+  batched: 5000,
 };
 
 export const QUICK: Effort = {
@@ -40,4 +46,6 @@ export const QUICK: Effort = {
   tenants: 100,
   starts: 2,
   inFlight: 50,
+  soaked: 5000,
+  batched: 1000,
 };

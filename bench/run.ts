@@ -23,6 +23,7 @@ import { ROOT } from "../tools/build.ts";
 import { FULL, QUICK } from "./effort.ts";
 import type { Effort } from "./effort.ts";
 import { agents } from "./measures/agents.ts";
+import { batch } from "./measures/batch.ts";
 import { coldStart } from "./measures/cold-start.ts";
 import { counted } from "./measures/counted.ts";
 import { firstToken } from "./measures/first-token.ts";
@@ -31,6 +32,7 @@ import { latency } from "./measures/latency.ts";
 import type { Pair } from "./measures/pair.ts";
 import { recovery } from "./measures/recovery.ts";
 import { session } from "./measures/session.ts";
+import { soak } from "./measures/soak.ts";
 import { throughput } from "./measures/throughput.ts";
 import { table } from "./report.ts";
 import type { Report, Row } from "./report.ts";
@@ -41,6 +43,7 @@ import { World } from "./world.ts";
 const MEASURES: Readonly<Record<string, (world: World, effort: Effort) => Promise<Row[]>>> = {
   latency: sideBySide(latency),
   throughput: sideBySide(throughput),
+  batch,
   "first-token": sideBySide(firstToken),
   session: sideBySide(session),
   counted,
@@ -48,6 +51,7 @@ const MEASURES: Readonly<Record<string, (world: World, effort: Effort) => Promis
   agents,
   "cold-start": coldStart,
   recovery,
+  soak,
 };
 
 function sideBySide(measure: (pair: Pair, effort: Effort) => Promise<Row[]>) {

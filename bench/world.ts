@@ -105,6 +105,11 @@ export class World {
     };
   }
 
+  /** Where the platform of this state keeps its files. */
+  stateOf(state: string): string {
+    return join(this.#folder, "product", state);
+  }
+
   /** The whole platform; its tenant and provider are made at the first start of a `state`. */
   async product(
     state: string,
