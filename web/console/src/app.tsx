@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useState } from "react";
 import { ApiProblem, ask, askJson, onUnauthenticated } from "./api.ts";
 import { AgentsScreen } from "./agents.tsx";
+import { CompareScreen } from "./compare.tsx";
 import { InvocationScreen } from "./invocation.tsx";
 import { InvocationsScreen } from "./invocations.tsx";
 import { asProblem } from "./load.ts";
@@ -128,7 +129,11 @@ function Screen({ route, me }: { readonly route: Route; readonly me: SignedIn })
     case "invocations":
       return <InvocationsScreen key={route.agent} agent={route.agent} query={route.query} />;
     case "invocation":
-      return <InvocationScreen key={route.id} id={route.id} may={may} />;
+      return route.compare === null ? (
+        <InvocationScreen key={route.id} id={route.id} may={may} />
+      ) : (
+        <CompareScreen key={route.compare} from={route.id} to={route.compare} />
+      );
     case "work":
       return <WorkScreen me={me} page={route.page} id={route.id} />;
     case "settings":

@@ -1,11 +1,11 @@
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import type { Invocation, Step } from "../../../core/invocations/contract.ts";
-import { ask, askJson, newIdempotencyKey, type ApiProblem } from "./api.ts";
 import { costText, countText, tookText } from "./format.ts";
-import { asProblem, useLoad, type Loaded } from "./load.ts";
+import { Actions } from "./invocation-again.tsx";
+import { ReceiptOf } from "./invocation-receipt.tsx";
+import { useLoad, type Loaded } from "./load.ts";
 import { CopyButton, Link, ProblemNote, Skeleton, Status, Title, When } from "./parts.tsx";
 import { Prose } from "./prose.tsx";
-import { navigate } from "./route.ts";
 import { Sources } from "./sources.tsx";
 import { StepList } from "./steps.tsx";
 import { askedIn } from "./turn.ts";
@@ -37,7 +37,14 @@ export function InvocationScreen(props: { readonly id: string; readonly may: May
           <span className="id">{props.id}</span>
           <CopyButton text={props.id} label="Copy the id" />
         </div>
-        {found ? <Actions of={found} may={props.may} onChanged={invocation.reload} /> : null}
+        {found ? (
+          <Actions
+            of={found}
+            steps={steps.data?.data ?? []}
+            may={props.may}
+            onChanged={invocation.reload}
+          />
+        ) : null}
       </div>
       {invocation.problem ? (
         <ProblemNote problem={invocation.problem} onRetry={invocation.reload} />
@@ -50,6 +57,7 @@ export function InvocationScreen(props: { readonly id: string; readonly may: May
           <h2>Steps</h2>
           {steps.problem ? <ProblemNote problem={steps.problem} onRetry={steps.reload} /> : null}
           {steps.data ? <StepList steps={steps.data.data} /> : null}
+          {found.completed_at === null ? null : <ReceiptOf id={found.id} />}
         </>
       ) : null}
     </section>
@@ -105,17 +113,32 @@ function Facts({ of }: { readonly of: Invocation }) {
           </Link>
         </dd>
       </div>
-      {of.redriven_from === null ? null : (
-        <div className="wide">
-          <dt>Retry of</dt>
-          <dd>
-            <Link to={`/console/invocations/${of.redriven_from}`} className="id">
-              {of.redriven_from}
-            </Link>
-          </dd>
-        </div>
-      )}
+      <Origin name="Goes on from" id={of.redriven_from} of={of} />
+      <Origin name="Fork of" id={of.forked_from} of={of} />
     </dl>
+  );
+}
+
+/** The invocation it came from, and the way to see both beside each other. */
+function Origin(props: {
+  readonly name: string;
+  readonly id: string | null;
+  readonly of: Invocation;
+}) {
+  const { name, id, of } = props;
+  if (id === null) return null;
+  return (
+    <div className="wide">
+      <dt>{name}</dt>
+      <dd>
+        <Link to={`/console/invocations/${id}`} className="id">
+          {id}
+        </Link>{" "}
+        {of.completed_at === null ? null : (
+          <Link to={`/console/invocations/${id}?compare=${of.id}`}>Compare</Link>
+        )}
+      </dd>
+    </div>
   );
 }
 
@@ -134,53 +157,6 @@ function Spoken({ of }: { readonly of: Invocation }) {
         <p className="note">{of.completed_at === null ? "Not yet." : "None."}</p>
       ) : null}
     </>
-  );
-}
-
-/** Retry what has ended, cancel what has not. */
-function Actions(props: {
-  readonly of: Invocation;
-  readonly may: May;
-  readonly onChanged: () => void;
-}) {
-  const { id, completed_at: completedAt } = props.of;
-  const [problem, setProblem] = useState<ApiProblem>();
-  const [busy, setBusy] = useState(false);
-  // One key for as long as the button stands: pressing again after a lost answer retries once.
-  const [key] = useState(newIdempotencyKey);
-  const act = (work: () => Promise<void>) => {
-    if (busy) return;
-    setBusy(true);
-    setProblem(undefined);
-    work()
-      .catch((e: unknown) => setProblem(asProblem(e)))
-      .finally(() => setBusy(false));
-  };
-  const post = { method: "POST", json: {}, headers: { "idempotency-key": key } } as const;
-  const retry = () =>
-    act(async () => {
-      const made = await askJson<Invocation>(`/v1/invocations/${id}/retry`, post);
-      navigate(`/console/invocations/${made.id}`);
-    });
-  const cancel = () =>
-    act(async () => {
-      await ask(`/v1/invocations/${id}/cancel`, post);
-      props.onChanged();
-    });
-  if (!props.may.write) return null;
-  return (
-    <div className="actions">
-      {completedAt === null ? (
-        <button type="button" className="stop" aria-disabled={busy} onClick={cancel}>
-          Cancel
-        </button>
-      ) : (
-        <button type="button" aria-disabled={busy} onClick={retry}>
-          Retry
-        </button>
-      )}
-      {problem ? <ProblemNote problem={problem} /> : null}
-    </div>
   );
 }
 

@@ -5,7 +5,8 @@ export type Route =
   | { readonly screen: "agents" | "missing" }
   | { readonly screen: "talk"; readonly agent: string; readonly query: URLSearchParams }
   | { readonly screen: "invocations"; readonly agent: string; readonly query: URLSearchParams }
-  | { readonly screen: "invocation"; readonly id: string }
+  /** `compare`: another one, to be seen beside it. */
+  | { readonly screen: "invocation"; readonly id: string; readonly compare: string | null }
   /** A page about the tenant or its people; `id` is one thing of it. */
   | { readonly screen: "settings"; readonly page: SettingsPage; readonly id: string | undefined }
   /** A page about work that is under way or planned; without a name, the first there is. */
@@ -32,7 +33,7 @@ export const SETTINGS_PAGES = [
 ] as const;
 export type SettingsPage = (typeof SETTINGS_PAGES)[number];
 
-export const WORK_PAGES = ["approvals", "batches", "schedules", "budgets"] as const;
+export const WORK_PAGES = ["approvals", "dead-letters", "batches", "schedules", "budgets"] as const;
 export type WorkPage = (typeof WORK_PAGES)[number];
 
 export const LINK_PAGES = ["invitation", "verify", "reset", "forgot", "register"] as const;
@@ -56,7 +57,9 @@ export function parseRoute(address: string): Route {
   }
   if (second === "settings") return settingsRoute(third, fourth);
   if (second === "work") return workRoute(third, fourth);
-  if (second === "invocations" && fourth === undefined) return { screen: "invocation", id: third };
+  if (second === "invocations" && fourth === undefined) {
+    return { screen: "invocation", id: third, compare: query.get("compare") };
+  }
   if (second !== "agents") return { screen: "missing" };
   if (fourth === undefined) return { screen: "talk", agent: third, query };
   return fourth === "invocations"

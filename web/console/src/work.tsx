@@ -3,6 +3,7 @@ import { Section, type Entry } from "./section.tsx";
 import type { SignedIn } from "./wire.ts";
 import { ApprovalsPage } from "./work/approvals.tsx";
 import { BatchesPage } from "./work/batches.tsx";
+import { DeadLettersPage } from "./work/dead-letters.tsx";
 import { MoneyPage } from "./work/money.tsx";
 import { SchedulesPage } from "./work/schedules.tsx";
 
@@ -12,6 +13,12 @@ const ENTRIES: readonly Entry<WorkPage>[] = [
     name: "Approvals",
     scope: "approvals:read",
     show: (props) => <ApprovalsPage {...props} />,
+  },
+  {
+    page: "dead-letters",
+    name: "Dead letters",
+    scope: "invocations:read",
+    show: (props) => <DeadLettersPage {...props} />,
   },
   {
     page: "batches",
