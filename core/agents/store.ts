@@ -3,6 +3,7 @@ import {
   and,
   asc,
   eq,
+  exists,
   getTableColumns,
   gt,
   gte,
@@ -22,6 +23,7 @@ import { idAfter } from "../db/keyset.ts";
 import { outbox } from "../db/outbox.ts";
 import type { TenantScope } from "../db/scope.ts";
 import { insertWhere } from "../db/statements.ts";
+import { bumpGenerations } from "../deployments/store-generations.ts";
 import { agentEnvironment } from "../deployments/table.ts";
 import { newId } from "../ids.ts";
 import { type Page, pageOf } from "../page.ts";
@@ -169,6 +171,11 @@ export async function patchAgent(
   const one = oneAgent(scope, before.id);
   const changed = { ...changes, revision: revision + 1, updatedAtMs: nowMs };
   const stands = projectStands(scope, changes.projectId ?? null);
+  const changedNow = and(one, eq(agent.lastChangeId, entry.id));
+  const moved = and(
+    eq(agentEnvironment.agentId, before.id),
+    exists(scope.db.select({ id: agent.id }).from(agent).where(changedNow)),
+  );
   const [, [row]] = await scope.db
     .batch([
       holdTenant(scope), // deleting a project does the same
@@ -177,6 +184,8 @@ export async function patchAgent(
         .set({ ...changed, lastChangeId: entry.id })
         .where(and(one, eq(agent.revision, revision), slugFree(scope, slug), stands))
         .returning({ id: agent.id }),
+      // What of the tenant's limits, budgets and stops concerns it goes by its project.
+      bumpGenerations(scope, project === undefined ? sql`1 = 0` : moved, nowMs),
       recordedIfChanged(scope, entry, agent, one),
     ])
     .catch(async (error: unknown) => {

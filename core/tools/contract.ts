@@ -53,6 +53,8 @@ export const HttpTool = z.strictObject({
   on_unknown: z.enum(["ask", "fail"]).optional(),
   /** False: models are not told of it and cannot call it; it only compensates. */
   offered: z.boolean().optional(),
+  /** What one call of it costs, in micro-USD: reserved before, and charged for what it answered. */
+  price_micros: z.number().int().min(0).max(1_000_000_000).optional(),
 });
 
 /** Lets the run wait, without being held, for a number of seconds or until a time. */
@@ -123,6 +125,8 @@ export type ToolRules = {
   readonly compensateWith?: string | undefined;
   readonly onUnknown?: "ask" | "fail" | undefined;
   readonly offered?: boolean | undefined;
+  /** Of one call; absent for one that costs nothing. */
+  readonly priceMicros?: number | undefined;
 };
 
 export type SleepWait = {

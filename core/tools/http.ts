@@ -60,6 +60,7 @@ export function httpTool(spec: HttpSpec, { fetch, secret }: HttpPorts): Tool {
 
 function rulesOf(spec: HttpSpec): ToolRules {
   const { retry, breaker, compensate_with: compensateWith, on_unknown: onUnknown, offered } = spec;
+  const { price_micros: priceMicros } = spec;
   const origin = /^[^/]*\/\/[^/?]+/.exec(spec.url)?.[0].toLowerCase() ?? spec.url;
   return {
     retry,
@@ -67,6 +68,7 @@ function rulesOf(spec: HttpSpec): ToolRules {
     compensateWith,
     onUnknown,
     offered,
+    priceMicros,
   };
 }
 

@@ -23,6 +23,8 @@ import { prepare, prepares } from "./memory/prepare.ts";
 import { callModel } from "./model-step.ts";
 import { lastMs } from "./patience.ts";
 import { giveUp, retryLater, succeed, suspend } from "./settle.ts";
+import type { SentCall } from "./tool-call.ts";
+import { demandAffordable, payable, priceOf } from "./tool-price.ts";
 import { callTools, sendTools } from "./tool-step.ts";
 import { forward } from "./upstream/forward.ts";
 
@@ -92,10 +94,18 @@ function live(kernel: Kernel, claim: LlmClaim): Steps {
   return {
     model: (i, produced) => callModel(kernel, claim, i, produced),
     tools: async (i, step) => {
-      const calls = kernel.sql.transaction(() => {
-        step.record();
-        return sendTools(kernel, claim, i, step.answer.toolCalls, step.facts);
-      });
+      const asked = step.answer.toolCalls;
+      const priceMicros = priceOf(kernel, claim, i, asked);
+      const send = (): SentCall[] => {
+        const aside = priceMicros > 0 && kernel.spend.putAside(claim.id, priceMicros);
+        return kernel.sql.transaction(() => {
+          step.record();
+          if (priceMicros > 0) demandAffordable(kernel, claim, step, priceMicros);
+          if (aside) aside();
+          return sendTools(kernel, claim, i, asked, step.facts);
+        });
+      };
+      const calls = priceMicros === 0 ? send() : await payable(kernel, step, send);
       kernel.feed.changed(claim.id);
       if (kernel.faults.watched) await kernel.faults.boundary(`model.${i} recorded`);
       return callTools(kernel, claim, calls);

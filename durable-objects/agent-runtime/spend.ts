@@ -20,6 +20,7 @@ import { defaultProjectId } from "../../core/projects/contract.ts";
 import { refuse, type Refusal } from "../../core/problem.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Account, Asked } from "../tenant-gate/contract-leases.ts";
+import type { Fact } from "./events.ts";
 import { RunFailure, Suspended } from "./failure.ts";
 import { Purse, type Need } from "./purse.ts";
 import type { Sql } from "./sql.ts";
@@ -48,6 +49,11 @@ class Lacking extends Error {
     this.needs = needs;
   }
 }
+
+/** What is to be written of the step before, should this one not be made. */
+type Known = { readonly facts: readonly Fact[]; readonly record: () => void };
+
+const NOTHING: Known = { facts: [], record: () => {} };
 
 type Asker = {
   readonly principal: string;
@@ -167,16 +173,18 @@ export class Spend {
   /**
    * Make a step that puts money aside, and ask the gate in between where it lacks some.
    *
+   * @param known  Written with the failure or the wait.
+   *
    * @throws RunFailure `budget_exceeded` | Suspended until the budget's next period
    */
-  async funded<T>(step: () => T): Promise<T> {
+  async funded<T>(step: () => T, known: Known = NOTHING): Promise<T> {
     for (let round = 0; ; round += 1) {
       try {
         return step();
       } catch (e) {
         if (!(e instanceof Lacking)) throw e;
         const refused = await this.#raise(e.needs, round);
-        if (refused) return this.#last(step, e.needs, refused);
+        if (refused) return this.#last(step, e.needs, refused, known);
       }
     }
   }
@@ -199,14 +207,16 @@ export class Spend {
   }
 
   /** The gate was asked and had too little: once more, for what came free, and then that is it. */
-  #last<T>(step: () => T, needs: readonly Need[], refused: Refusal): T {
+  #last<T>(step: () => T, needs: readonly Need[], refused: Refusal, known: Known): T {
     try {
       return step();
     } catch (e) {
       if (!(e instanceof Lacking)) throw e;
       const waits = needs.filter(({ of }) => of.exhausted === "wait" && of.window.endsMs !== null);
-      if (waits.length < needs.length) throw new RunFailure(refused.problem, false);
-      throw new Suspended("budget", Math.max(...waits.map(({ of }) => of.window.endsMs ?? 0)));
+      const { facts, record } = known;
+      if (waits.length < needs.length) throw new RunFailure(refused.problem, false, facts, record);
+      const resetsMs = Math.max(...waits.map(({ of }) => of.window.endsMs ?? 0));
+      throw new Suspended("budget", resetsMs, facts, record);
     }
   }
 

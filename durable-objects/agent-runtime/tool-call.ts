@@ -11,7 +11,7 @@ import { appendEvents, type Fact } from "./events.ts";
 import { Fenced, RunFailure, Suspended } from "./failure.ts";
 import { current, type Claim, type Kernel } from "./kernel.ts";
 import { awaiting } from "./patience.ts";
-import { findStep, finishStep, moveStep, NO_COST } from "./steps.ts";
+import { findStep, finishStep, moveStep, NO_COST, type StepCost } from "./steps.ts";
 import { again, repeatable, settleDoubt, type Doubtful } from "./tool-outcome.ts";
 
 /** A tool call that is in the journal, with its result when it has one. */
@@ -55,7 +55,8 @@ async function resultOf(
   const idempotencyKey = `${claim.branch?.origin ?? claim.id}/${key}`;
   const call = { key, tool, args, idempotencyKey, signal };
   const result = await outcomeOf(kernel, claim, call, sent.doubtful);
-  return record(kernel, claim, sent, edited ? noted(result, args) : result);
+  const cost = { ...NO_COST, costMicros: tool.rules?.priceMicros ?? 0 };
+  return record(kernel, claim, sent, edited ? noted(result, args) : result, cost);
 }
 
 async function outcomeOf(
@@ -142,11 +143,17 @@ function report(
   else breakers.succeeded(name);
 }
 
-function record(kernel: Kernel, claim: Claim, sent: SentCall, result: ToolResult): ToolResult {
+function record(
+  kernel: Kernel,
+  claim: Claim,
+  sent: SentCall,
+  result: ToolResult,
+  cost: StepCost = NO_COST,
+): ToolResult {
   if (!current(kernel, claim)) throw new Fenced();
   kernel.sql.transaction(() => {
     const nowMs = kernel.now();
-    finishStep(kernel.sql, claim.id, sent.key, "done", { result }, NO_COST, nowMs);
+    finishStep(kernel.sql, claim.id, sent.key, "done", { result }, cost, nowMs);
     const returned = { key: sent.key, call_id: sent.call.id, content: result.content };
     const facts: Fact[] = [["tool.returned", { ...returned, is_error: result.isError }]];
     appendEvents(kernel.sql, claim.id, claim.seq, facts, nowMs);

@@ -12,6 +12,7 @@ import { traceparentOf } from "../edge/request-id.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { ownerOf } from "./homes.ts";
 import { liveAgent } from "./live-agents.ts";
+import { madeFor } from "./made-for.ts";
 import { preferenceOf } from "./prefer.ts";
 
 const INVOKE_LIMIT_BYTES = 10 * 1024 * 1024;
@@ -94,7 +95,7 @@ function callOf({ arrival, principal, agent, body, deltas }: Asked, owner: Owner
     deltas,
     ...(key === undefined ? {} : { idempotencyKey: key }),
     ...(body.session_id === undefined ? {} : { sessionId: body.session_id }),
-    ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
+    ...madeFor(principal, body.metadata),
     ...(body.max_cost_micros === undefined ? {} : { maxCostMicros: body.max_cost_micros }),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
