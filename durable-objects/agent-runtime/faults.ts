@@ -11,8 +11,6 @@ export const FAULT_POINTS = [
   "after-model",
   "before-tool",
   "after-tool",
-  "before-upstream",
-  "after-upstream",
   "before-settle",
   "after-settle",
   "before-retry",

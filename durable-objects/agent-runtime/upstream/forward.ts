@@ -93,7 +93,6 @@ async function exchange(
 ): Promise<InvocationRow | undefined> {
   const { spec, upstream } = claim.installed;
   const { timeout_ms: timeoutMs } = spec.upstream;
-  kernel.faults.at("before-upstream");
   const stop = new AbortController();
   underWay(kernel, claim, stop);
   const inTime = kernel.deadlines.after(timeoutMs, () => stop.abort(new TimedOut(timeoutMs)));
@@ -104,7 +103,6 @@ async function exchange(
     const response = await perform(kernel, UPSTREAM_STEP, () =>
       upstream.send(asked.outgoing, context),
     );
-    kernel.faults.at("after-upstream");
     if (!current(kernel, claim)) throw new Fenced();
     const verdict = verdictOf(response.status, asked.safe, asked.proxied);
     if (verdict !== "away") kernel.health.answered();
