@@ -133,15 +133,17 @@ function behind(html: string, end: string, from: number): number {
 function flowing(text: string): string {
   return text
     .replaceAll(/[\t\n\f\r ]+/g, " ")
-    .replaceAll(
-      /&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z]{2,8}));/g,
-      (all, dec, hex, name) => {
-        if (name !== undefined) return ENTITIES[String(name)] ?? String(all);
-        const code = dec === undefined ? Number.parseInt(String(hex), 16) : Number(dec);
-        const real = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
-        return real ? String.fromCodePoint(code) : "\ufffd";
-      },
-    );
+    .replaceAll(/&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});/g, meant);
+}
+
+function meant(entity: string): string {
+  const name = entity.slice(1, -1);
+  if (!name.startsWith("#")) {
+    return (Object.hasOwn(ENTITIES, name) ? ENTITIES[name] : undefined) ?? entity;
+  }
+  const code = Number(name.slice(1).replace(/^[xX]/, "0x"));
+  const real = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+  return real ? String.fromCodePoint(code) : "\ufffd";
 }
 
 function tidy(text: string): string {

@@ -50,7 +50,7 @@ describe("HTML", () => {
     );
   });
 
-  it.each(["<", "<p", "<script>", "<!--", "&#99999999;&#xD800;", '<a href="'])(
+  it.each(["<", "<p", "<script>", "<!--", "&#99999999;&#xD800;&valueOf;", '<a href="'])(
     "G14: %j is read to its end",
     (html) => {
       expect(textOfHtml(html.repeat(2000)).isWellFormed()).toBe(true);
@@ -123,7 +123,12 @@ describe("PDF", () => {
         `/Type /ObjStm /N 2 /First ${head.length} /Filter /FlateDecode`,
         packed(`${head}${page} ${font}`),
       ),
-      ...["null", "null", "null", "null", "null", "null"],
+      "null",
+      "null",
+      "null",
+      "null",
+      "null",
+      "null",
       stream("", "/X Do"),
       stream("/Subtype /Form", "BT /F 12 Tf (\\001\\002\\003) Tj ET"),
     );

@@ -142,7 +142,7 @@ class Writing {
     return (
       this.#out
         .join("")
-        .replaceAll(/[\0-\x08\x0b-\x1f\x7f]/g, "")
+        .replaceAll(/[^\P{Cc}\t\n]/gu, "")
         .replaceAll(/[ \t\u00a0]+/g, " ")
         .replaceAll(/ ?\n ?/g, "\n")
         .replaceAll(/\n{3,}/g, "\n\n")

@@ -51,8 +51,7 @@ async function textOf(upload: Upload, bytes: Uint8Array): Promise<string> {
 
 /** Control characters are no text, whatever wrote them. */
 function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, " ");
+  return text.replaceAll(/[^\P{Cc}\t\n\r]/gu, " ");
 }
 
 function decoded(upload: Upload, bytes: Uint8Array): string {

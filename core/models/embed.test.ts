@@ -43,8 +43,8 @@ type Seen = { url: string; body: unknown; headers: Headers };
 function provider(answer: unknown, status = 200): { readonly fetch: Fetch; readonly seen: Seen[] } {
   const seen: Seen[] = [];
   const fetch: Fetch = async (target, init) => {
-    const body: unknown = JSON.parse(String(init?.body));
-    seen.push({ url: String(target), body, headers: new Headers(init?.headers) });
+    const body: unknown = await new Response(init?.body ?? null).json();
+    seen.push({ url: target.toString(), body, headers: new Headers(init?.headers) });
     return Response.json(answer, { status });
   };
   return { fetch, seen };
@@ -68,7 +68,7 @@ describe("a provider's embeddings", () => {
     const ours = provider(TWO);
     const codec = createEmbedCodec("openai/small", "small", access(ours.fetch));
     const { vectors, usage } = await codec.embed(["a", "b"], call());
-    expect(vectors.map((vector) => [...vector])).toEqual([
+    expect(vectors.map((vector) => Array.from(vector))).toEqual([
       [1, 0, 0],
       [0, 1, 0],
     ]);
@@ -77,7 +77,8 @@ describe("a provider's embeddings", () => {
     const client = new OpenAI({
       baseURL: "https://api.example.com/v1",
       apiKey: "sk-1",
-      fetch: (target, init) => theirs.fetch(String(target), init as RequestInit),
+      fetch: (target, init) =>
+        theirs.fetch(target instanceof Request ? target.url : target.toString(), init),
     });
     await client.embeddings.create({ model: "small", input: ["a", "b"], encoding_format: "float" });
     expect(ours.seen[0]?.url).toBe(theirs.seen[0]?.url);

@@ -2,6 +2,7 @@
  * Hostile input on every route there is, from the route table itself: each refusal is a problem
  * document that says where, quickly, and nothing has changed (G14).
  */
+import { MAX_UPLOAD_BYTES } from "../../core/knowledge/contract.ts";
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { PROBLEMS } from "../../core/problem.ts";
@@ -10,6 +11,15 @@ import type { HostedRoute } from "../../workers/edge/app.ts";
 import { BODY_LIMIT, INVOKE_BODY_LIMIT } from "../../workers/edge/body.ts";
 import { newPerson, tokenOf } from "../fixtures/people.ts";
 import { deploy, newAgent, newWorld, PLATFORM_ORIGIN, type TestTenant } from "../fixtures/world.ts";
+
+/** Bodies that may be larger than most. */
+const LARGER: Readonly<Record<string, number>> = {
+  "/v1/dead-letters/:id": INVOKE_BODY_LIMIT,
+  "/v1/dead-letters/:id/redrive": INVOKE_BODY_LIMIT,
+  "/v1/invocations/:id/fork": INVOKE_BODY_LIMIT,
+  "/v1/invocations/:id/resume": INVOKE_BODY_LIMIT,
+  "/v1/knowledge": MAX_UPLOAD_BYTES,
+};
 
 let acme: TestTenant;
 let agentId: string;
@@ -152,7 +162,8 @@ describe.each(named(withBody))("%s", (_name, route) => {
   });
 
   it("G14: refuses one byte too many, and any other type", async () => {
-    const limit = route.path.endsWith("/invoke") ? INVOKE_BODY_LIMIT : BODY_LIMIT;
+    const limit =
+      LARGER[route.path] ?? (route.path.endsWith("/invoke") ? INVOKE_BODY_LIMIT : BODY_LIMIT);
     const long = new Uint8Array(limit + 1).fill(0x20);
     expect((await refusal(await send(route, { body: long }))).code).toBe("too_large");
     const form = { "content-type": "application/x-www-form-urlencoded" };
