@@ -26,6 +26,7 @@ import { memories } from "./api/memories.ts";
 import { myAccount } from "./api/my-account.ts";
 import { projects } from "./api/projects.ts";
 import { providers } from "./api/providers.ts";
+import { agentQueues } from "./api/queues.ts";
 import { replays } from "./api/replays.ts";
 import { assignments, permissions, roles } from "./api/roles.ts";
 import { sealing } from "./api/sealing.ts";
@@ -92,6 +93,7 @@ app.tenant
   .route("/v1/agents", agentState)
   .route("/v1/agents", drafts)
   .route("/v1/agents", agentTokens)
+  .route("/v1/agents", agentQueues)
   .route("/v1/agents", agentDeployments)
   .route("/v1/assignments", assignments)
   .route("/v1/approvals", approvals)

@@ -4,6 +4,7 @@ import type { Addressed } from "../../core/deployments/homes.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import type { Refusal } from "../../core/problem.ts";
 import type { HandoverRpc } from "./contract-handover.ts";
+import type { QueueRpc } from "./contract-queue.ts";
 import type { ReplaysRpc } from "./contract-replays.ts";
 import type { UpstreamRpc } from "./contract-upstream.ts";
 import type { WaitsRpc } from "./contract-waits.ts";
@@ -129,7 +130,7 @@ export type HeldLeases = { readonly ok: true; readonly accounts: readonly Accoun
 
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
 export type AgentRuntimeRpc = MemoryRpc & WaitsRpc &
-  ReplaysRpc &
+  ReplaysRpc & QueueRpc &
   UpstreamRpc &
   HandoverRpc & {
   /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */

@@ -44,6 +44,8 @@ import { AT_REST } from "./life.ts";
 import { acknowledge, ledgerPage } from "./ledger.ts";
 import { MemoryDesk } from "./memory/desk.ts";
 import { knows } from "./open-session.ts";
+import type { Cleared, QueueSlice } from "./contract-queue.ts";
+import { clearQueue, queueCounts, queueEntries } from "./queue.ts";
 import { Replays } from "./replays.ts";
 import { listSteps, stepOnWire } from "./steps.ts";
 import { textOf } from "./text.ts";
@@ -175,6 +177,22 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
 
   async amend(...asked: Parameters<Replays["amend"]>): Promise<Found | Refusal> {
     return this.#replays.amend(...asked);
+  }
+
+  async queued(owner: Owner, after: string, limit: number): Promise<QueueSlice | Refusal> {
+    return this.#self.desk(owner, ({ kernel }) => ({
+      ok: true,
+      counts: queueCounts(kernel.sql),
+      entries: queueEntries(kernel, after, limit),
+    }));
+  }
+
+  async clearQueue(owner: Owner): Promise<Cleared | Refusal> {
+    return this.#self.desk(owner, ({ kernel }) => {
+      const cleared = clearQueue(kernel, Date.now());
+      for (const ended of cleared) this.#self.runner.cancelled(ended);
+      return { ok: true, cancelled: cleared.length, left: cleared.length > 0 };
+    });
   }
 
   async install(release: Release): Promise<Acknowledged | Refusal> {

@@ -37,6 +37,7 @@ export async function recordAsking<T>(
     | "invocation.retry_requested"
     | "invocation.fork_requested"
     | "invocation.resume_requested"
+    | "agent.queue_clear_requested"
     | "dead_letter.amend_requested"
     | "dead_letter.redrive_requested"
     | "approval.approve_requested"
