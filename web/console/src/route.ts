@@ -33,7 +33,15 @@ export const SETTINGS_PAGES = [
 ] as const;
 export type SettingsPage = (typeof SETTINGS_PAGES)[number];
 
-export const WORK_PAGES = ["approvals", "dead-letters", "batches", "schedules", "budgets"] as const;
+export const WORK_PAGES = [
+  "approvals",
+  "dead-letters",
+  "batches",
+  "schedules",
+  "triggers",
+  "memories",
+  "budgets",
+] as const;
 export type WorkPage = (typeof WORK_PAGES)[number];
 
 export const LINK_PAGES = ["invitation", "verify", "reset", "forgot", "register"] as const;

@@ -4,8 +4,10 @@ import type { SignedIn } from "./wire.ts";
 import { ApprovalsPage } from "./work/approvals.tsx";
 import { BatchesPage } from "./work/batches.tsx";
 import { DeadLettersPage } from "./work/dead-letters.tsx";
+import { MemoriesPage } from "./work/memories.tsx";
 import { MoneyPage } from "./work/money.tsx";
 import { SchedulesPage } from "./work/schedules.tsx";
+import { TriggersPage } from "./work/triggers.tsx";
 
 const ENTRIES: readonly Entry<WorkPage>[] = [
   {
@@ -31,6 +33,18 @@ const ENTRIES: readonly Entry<WorkPage>[] = [
     name: "Schedules",
     scope: "schedules:read",
     show: (props) => <SchedulesPage {...props} />,
+  },
+  {
+    page: "triggers",
+    name: "Triggers",
+    scope: "schedules:read",
+    show: (props) => <TriggersPage {...props} />,
+  },
+  {
+    page: "memories",
+    name: "Memory",
+    scope: "memories:read",
+    show: (props) => <MemoriesPage {...props} />,
   },
   {
     page: "budgets",
