@@ -18,6 +18,7 @@ import { ledgerCases } from "./suite-ledger.ts";
 import { lifeCases } from "./suite-life.ts";
 import { machineCases } from "./suite-machines.ts";
 import { moneyCases } from "./suite-money.ts";
+import { pauseCases } from "./suite-pauses.ts";
 import { peopleCases } from "./suite-people.ts";
 import { secretCases } from "./suite-secrets.ts";
 import { platformCases } from "./suite-platform.ts";
@@ -42,6 +43,7 @@ export function storeSuite(engine: string, open: Open): void {
     lifeCases(open);
     machineCases(open);
     moneyCases(open);
+    pauseCases(open);
     peopleCases(open);
     secretCases(open);
     waitingCases(open);
