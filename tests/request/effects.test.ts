@@ -20,7 +20,8 @@ import {
 import { type TestTenant, newKey, newWorld } from "../fixtures/world.ts";
 
 let acme: TestTenant;
-/** Somebody else than whoever asks. */
+let asker: string;
+/** Somebody else. */
 let other: string;
 
 const tool = (name: string, path: string, more: object = {}) => ({
@@ -38,6 +39,7 @@ const fast = { attempts: 3, base_ms: 1, cap_ms: 1 };
 beforeAll(async () => {
   ({ acme } = await newWorld());
   await addProvider(acme);
+  asker = await newKey(acme);
   other = await newKey(acme, { scopes: ["approvals:read", "approvals:decide"] });
 });
 
@@ -214,7 +216,7 @@ describe("a call whose outcome nobody knows", () => {
 
   /** A run that waits for people, and what they are asked. */
   async function asking(on = agent): Promise<{ readonly id: string; readonly about: Approval }> {
-    const response = await on.send("[[tool-call]] pay {}");
+    const response = await on.send("[[tool-call]] pay {}", { as: asker });
     const { id, status } = await response.json<Invocation>();
     expect([response.status, status]).toEqual([202, "waiting"]);
     const [row] = await on.rows<{ id: string }>(
@@ -309,6 +311,37 @@ describe("a call whose outcome nobody knows", () => {
     );
     expect(looks.length).toBe(6);
   });
+});
+
+describe("a journal that another run would have written", () => {
+  const altered = {
+    "a tool's step": "UPDATE step SET input_hash = 'x' WHERE key = 'tool.0#0'",
+    "a model's step": "UPDATE invocation SET first = json_set(first, '$.input_hash', 'x')",
+    "its version's spec": "UPDATE release SET body = replace(body, 'be exact', 'be quick')",
+  };
+  it.each(Object.entries(altered))(
+    "K3, P4: is never papered over (%s)",
+    async (what, statement) => {
+      const slug = what.replaceAll(/[^a-z]+/g, "-");
+      const agent = await liveAgent(acme, slug, {
+        instructions: "be exact",
+        tools: [tool("pay", "close")],
+      });
+      const { id } = await (await agent.send("[[tool-call]] pay {}")).json<Invocation>();
+      await runInDurableObject(agent.stub(), async (_object: AgentRuntime, state) => {
+        state.storage.sql.exec(statement);
+        state.storage.sql.exec("UPDATE invocation SET due_ms = 1 WHERE id = ?", id);
+        await state.storage.sync();
+        state.abort("altered");
+      }).catch(() => undefined);
+      await runDurableObjectAlarm(agent.stub());
+      expect(await agent.ended(id)).toMatchObject({
+        status: "failed",
+        error: { code: "journal_mismatch" },
+      });
+      expect(await callsOf({ id } as Invocation, "tool.0#0")).toBe(1);
+    },
+  );
 });
 
 describe("a tool's retry", () => {

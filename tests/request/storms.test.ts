@@ -27,7 +27,7 @@ beforeAll(async () => {
   const tool = { kind: "http", description: "Does it.", method: "POST" };
   agent = await liveAgent(acme, "mortal", {
     tools: [
-      { ...tool, name: "pay", url: `${FAR_SIDE}/pay` },
+      { ...tool, name: "pay", url: `${FAR_SIDE}/pay`, on_unknown: "fail" },
       { ...tool, name: "note", url: `${FAR_SIDE}/note`, idempotent: true },
     ],
   });
