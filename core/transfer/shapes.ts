@@ -11,7 +11,7 @@ import { BatchCounts, BatchNotice, BatchStatus, Outcome } from "../batches/contr
 import { LOGO_TYPES, SchemeColours } from "../branding/contract.ts";
 import { ClaimRules } from "../claim-rules/contract.ts";
 import { DeploymentStatus } from "../deployments/contract.ts";
-import { InvocationStatus, Usage } from "../invocations/contract.ts";
+import { InvocationStatus, InvokeBody, Usage } from "../invocations/contract.ts";
 import { Level, LimitPer } from "../limits/contract.ts";
 import { Period } from "../budgets/contract.ts";
 import { Issuer } from "../issuers/contract.ts";
@@ -19,6 +19,7 @@ import { KeyRateLimit } from "../keys/contract.ts";
 import { TENANT_SCOPES } from "../principals/contract.ts";
 import { Provider } from "../providers/contract.ts";
 import { SsoConnection } from "../sso/contract.ts";
+import { Trigger } from "../triggers/contract.ts";
 import { FLAGS, LocationHint, Registration, TenantStatus } from "../tenants/contract.ts";
 
 /** None of the platform's own: what a file brings is a tenant's. */
@@ -93,5 +94,7 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   "budget.warn_at_pct": z.array(Units).max(100),
   "budget.exhausted": z.enum(["fail", "wait"]),
   "stop.level": Level,
+  "schedule.input": InvokeBody.shape.input,
+  "trigger_rule.statuses": Trigger.shape.statuses,
   "audit.result": z.enum(["done", "refused"]),
 };
