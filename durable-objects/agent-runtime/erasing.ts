@@ -69,11 +69,30 @@ export function eraseJournals(sql: Sql, rows: readonly Doomed[]): void {
     ids,
   );
   sql.run(`UPDATE step SET input = NULL, output = NULL WHERE invocation_id IN ${THESE}`, ids);
+  eraseWaits(sql, ids);
   sql.run(
     `UPDATE invocation SET first_output = NULL,
        erased = coalesce(erased, 0) | ${GONE.journals} WHERE id IN ${THESE}`,
     ids,
   );
+}
+
+/** What people were asked about and said, and what was answered from outside. */
+function eraseWaits(sql: Sql, ids: string): void {
+  sql.run(
+    `DELETE FROM content WHERE ref IN (SELECT substr(kept, 2) FROM (
+       SELECT input AS kept FROM approval WHERE invocation_id IN ${THESE}
+       UNION ALL SELECT votes FROM approval WHERE invocation_id IN ${THESE}
+       UNION ALL SELECT answer FROM approval WHERE invocation_id IN ${THESE}
+       UNION ALL SELECT answer FROM callback WHERE invocation_id IN ${THESE}) WHERE kept LIKE '@%')`,
+    ids,
+  );
+  sql.run(
+    `UPDATE approval SET input = '=null', votes = '=[]', answer = NULL
+     WHERE invocation_id IN ${THESE}`,
+    ids,
+  );
+  sql.run(`UPDATE callback SET answer = NULL WHERE invocation_id IN ${THESE}`, ids);
 }
 
 /**
@@ -134,6 +153,7 @@ const BESIDE = [
   "step",
   "approval",
   "callback",
+  "lineage",
   "amendment",
   "gathering",
   "recalled",

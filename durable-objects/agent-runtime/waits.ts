@@ -143,7 +143,7 @@ function onWire(kernel: Kernel, row: CallbackRow): Callback {
     id: row.id,
     invocation_id: row.invocation_id,
     step: row.step_key,
-    status: row.answer !== null ? "answered" : over ? "expired" : "open",
+    status: row.done_ms !== null ? "answered" : over ? "expired" : "open",
     created_at: rfc3339(row.created_ms),
     expires_at: rfc3339(row.expires_ms),
     answered_at: row.done_ms === null ? null : rfc3339(row.done_ms),

@@ -44,6 +44,7 @@ export async function recordAsking<T>(
     | "approval.reject_requested"
     | "approval.happened_requested"
     | "callback.answer_requested"
+    | "schedule.run_requested"
     | "agent.learn_requested"
     | "agent.document_requested"
     | "agent.forget_requested"

@@ -26,6 +26,7 @@ import {
 import { idempotencyKeyOf, replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { startSchedule } from "../jobs/schedules.ts";
+import { recordAsking } from "./accesses.ts";
 import {
   demandCovered,
   demandInvoking,
@@ -148,7 +149,9 @@ export const schedules = newRoutes()
       const given = idempotencyKeyOf(c.req.raw.headers) ?? newId("request", nowMs);
       const occurrence = `run ${given}`;
       const key = `${row.id}/${occurrence}`;
-      const id = await startSchedule(c.env, c.get("scope"), row, key, nowMs);
+      const id = await recordAsking(c, "schedule.run_requested", row.id, () =>
+        startSchedule(c.env, c.get("scope"), row, key, nowMs),
+      );
       const fact = { sourceId: row.id, occurrence, invocationId: id, code: null };
       await firingInsert(c.get("scope"), [{ ...fact, outcome: "started" }], nowMs);
       return c.json({ invocation_id: id }, 202, { location: `/v1/invocations/${id}` });

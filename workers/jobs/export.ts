@@ -38,6 +38,7 @@ import {
   newDigest,
   stretch,
 } from "./transfer.ts";
+import { settleApprovals } from "./ledger.ts";
 
 /** Rows read at once where none is large. */
 const PAGE_ROWS = 200;
@@ -92,7 +93,7 @@ export async function settleLedger(
     const page = await runtime.ledger(owner, LISTED);
     if (!page.ok) return; // nothing was ever installed
     const entries = JSON.parse(page.page) as LedgerEntry[]; // our own object's
-    if (entries.length === 0) return;
+    if (entries.length === 0) return settleApprovals(runtime, owner, scope);
     await upsertLedger(scope, entries);
     const ids = entries.map(({ invocation }) => invocation.id);
     Problem.unwrap(await runtime.acknowledge(owner, ids));

@@ -123,18 +123,19 @@ async function acknowledge(visit: Owed, { runtimeOf, platform }: LedgerJob): Pro
   await putOffIf([visit], async () => {
     const runtime = runtimeOf(owner);
     if (ids.length > 0) Problem.unwrap(await runtime.acknowledge(owner, ids));
-    if (visit.approvals) await listApprovals(runtime, owner, platform);
+    if (visit.approvals) {
+      await settleApprovals(runtime, owner, tenantScope(platform, owner.tenantId));
+    }
   });
   return visit;
 }
 
 /** The same for what waits for a decision: asked, written, acknowledged. */
-async function listApprovals(
-  runtime: ReturnType<LedgerJob["runtimeOf"]>,
+export async function settleApprovals(
+  runtime: Pick<AgentRuntimeRpc, "approvalsOwed" | "acknowledgeApprovals">,
   owner: Owner,
-  platform: PlatformScope,
+  scope: TenantScope,
 ): Promise<void> {
-  const scope = tenantScope(platform, owner.tenantId);
   for (;;) {
     const { entries } = Problem.unwrap(await runtime.approvalsOwed(owner, PAGE));
     const status = entries.length === 0 ? undefined : await findTenantStatus(scope);

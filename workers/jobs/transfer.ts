@@ -18,7 +18,14 @@ export type TransferJob = {
     owner: Owner,
   ) => Pick<
     AgentRuntimeRpc,
-    "rest" | "exportPage" | "importPage" | "erase" | "ledger" | "acknowledge"
+    | "rest"
+    | "exportPage"
+    | "importPage"
+    | "erase"
+    | "ledger"
+    | "acknowledge"
+    | "approvalsOwed"
+    | "acknowledgeApprovals"
   >;
   readonly gateOf: (
     tenantId: string,
