@@ -176,7 +176,7 @@ describe("a tool's upstream that fails", () => {
 });
 
 describe("a retry policy", () => {
-  it("F98: tries again only after what it names", async () => {
+  it("F69, F98: tries again only after what it names", async () => {
     const only = { ...retry, attempts: 3, on: ["timeout"] };
     const agent = await liveAgent(acme, "choosy", { retry: only });
     const done = await agent.ask("[[status-500]]");
