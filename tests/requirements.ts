@@ -84,7 +84,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly [state: State, title
   F75: ["planned", "The execution graph is shown"],
   F76: ["planned", "Agents message, discover and compensate each other"],
   F77: ["done", "Agents are chained, scheduled and triggered"],
-  F78: ["done", "Retrieval, token limits and model comparison"],
+  F78: ["planned", "Retrieval, token limits and model comparison"],
   F79: ["planned", "Model proxies and connectors"],
   F80: ["done", "A tenant brings its own provider keys"],
   F81: ["planned", "Built-in agent templates"],
