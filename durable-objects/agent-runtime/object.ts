@@ -287,6 +287,7 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     if (!this.#self.ownership.holds(owner)) return refuse("not_found", "no such agent");
     this.#self.kernel.faults.at("before-acknowledge");
     acknowledge(this.#self.kernel, ids);
+    this.#self.kernel.retained.work(Date.now(), true);
     return { ok: true };
   }
 

@@ -21,6 +21,7 @@ import { replayRun } from "./replay.ts";
 import type { Installed } from "./releases.ts";
 import { listSteps, modelKey } from "./steps.ts";
 import { textOf } from "./text.ts";
+import { replayUpstream } from "./upstream/replay-upstream.ts";
 import type { Sql } from "./sql.ts";
 
 /** A spec to go by, and whether it has to be stored for that. */
@@ -46,8 +47,11 @@ export class Replays {
     const version = wish.version ?? row.version;
     const basis = await this.#recorded(owner, row, version);
     if (!basis.ok) return basis;
-    if (basis.installed.kind !== "llm") return refuse("conflict", "it has no journal of steps");
-    const replay = await replayRun(this.#kernel, row, basis.installed);
+    const { installed } = basis;
+    const replay =
+      installed.kind === "llm"
+        ? await replayRun(this.#kernel, row, installed)
+        : replayUpstream(this.#kernel, row, installed);
     return { ok: true, body: textOf(JSON.stringify(replay)) };
   }
 

@@ -17,6 +17,7 @@ import {
   redeploy,
   seenBy,
 } from "../fixtures/agent-runs.ts";
+import { httpAgent } from "../fixtures/http-agents.ts";
 import { type TestTenant, deliver, newWorld } from "../fixtures/world.ts";
 
 const TOOL = {
@@ -174,6 +175,39 @@ describe("K3: an invocation is replayed without the world", () => {
     }
     await agent.cancel(held.id);
     expect(await replayed(held.id)).toMatchObject({ verdict: "equal", output: null });
+  });
+});
+
+describe("K3: an http agent's run is held against its journal", () => {
+  it("K3: its request by its hash, its answer by its own; a dead one is resumed under its key", async () => {
+    const far = await httpAgent(acme, "far", { upstream: { idempotent: true } });
+    const { id } = await far.ask("hello");
+    const before = (await far.took("say")).length;
+    expect(await replayed(id)).toMatchObject({
+      verdict: "equal",
+      steps: [{ key: "upstream.0#0" }],
+      output: { text: 'you said "hello"' },
+    });
+    const swap = (from: string, to: string, column: string) =>
+      runInDurableObject(far.stub(), (_object: AgentRuntime, state) => {
+        const set = `UPDATE invocation SET ${column} = replace(${column}, ?, ?) WHERE id = ?`;
+        expect(state.storage.sql.exec(set, from, to, id).rowsWritten).toBe(1);
+      });
+    await swap("you said", "you sang", "output");
+    expect(await replayed(id)).toMatchObject({
+      divergence: { step: "upstream.0#0" },
+      output: null,
+    });
+    await swap("you sang", "you said", "output");
+    await swap("hello", "hullo", "input");
+    expect(await replayed(id)).toMatchObject({ divergence: { step: "upstream.0#0" } });
+    expect(await far.took("say")).toHaveLength(before);
+    await far.set("500");
+    const dead = await far.ask("again");
+    await far.set("up");
+    const made = await acme.json<Invocation>(at(dead.id, "resume"), 202, { method: "POST" });
+    expect(await far.ended(made.id)).toMatchObject({ status: "succeeded", redriven_from: dead.id });
+    expect((await far.took("say")).at(-1)?.key).toBe(`${dead.id}/upstream.0#0`);
   });
 });
 

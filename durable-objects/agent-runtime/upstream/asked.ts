@@ -20,7 +20,10 @@ export type Asked = {
   readonly safe: boolean;
 };
 
-export function askedBy(kernel: Kernel, claim: HttpClaim): Asked {
+export function askedBy(
+  kernel: Pick<Kernel, "sql">,
+  claim: Pick<HttpClaim, "id" | "row" | "installed">,
+): Asked {
   const row = claim.row ?? findInvocation(kernel.sql, claim.id);
   if (row === undefined) throw new Error("a claim has no row");
   const { upstream } = claim.installed.spec;

@@ -132,7 +132,8 @@ function fieldsOf(claim: HttpClaim, { row }: Asked): Readonly<Record<string, str
 }
 
 /** What is asked, as the journal holds it. */
-function hashOf(kernel: Kernel, { outgoing }: Asked): string {
+/** Of what is asked, whatever it is authorised with. */
+export function hashOf(kernel: Pick<Kernel, "sha256">, { outgoing }: Asked): string {
   const { method, path, headers, body } = outgoing;
   return kernel.sha256(
     JSON.stringify([method, path, headers, body === null ? "" : storedBody(body)]),
