@@ -62,9 +62,9 @@ export class Purse {
     return row === undefined ? 0 : freeOf(row);
   }
 
-  /** Those of the needs that what is held does not cover; what costs nothing always is. */
-  short(needs: readonly Need[]): readonly Need[] {
-    return needs.filter(({ of, units }) => units > 0 && this.free(of) < units);
+  /** Does what is held not cover it? What costs nothing always is covered. */
+  lacks({ of, units }: Need): boolean {
+    return units > 0 && this.free(of) < units;
   }
 
   /** In a transaction: count, reserve places, and put money aside. */

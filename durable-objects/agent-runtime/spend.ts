@@ -66,6 +66,8 @@ export class Spend {
   readonly #purse: Purse;
   readonly #topUps: TopUps;
   readonly #now: Clock;
+  /** A decision is made anew by one that has waited. */
+  #served = false;
 
   /** @param live  The release that is live: its rules hold for what is under way as well. */
   constructor(sql: Sql, live: () => Release | undefined, gate: GatePorts, now: Clock) {
@@ -105,8 +107,11 @@ export class Spend {
     return { ok: true, needs, boundMicros };
   }
 
+  /** Too little is held, or others wait for it already: nobody overtakes them. */
   short({ needs }: Demand): Short | undefined {
-    const short = this.#purse.short(needs);
+    const waits = (need: Need): boolean =>
+      need.units > 0 && !this.#served && this.#topUps.awaited(need.of);
+    const short = needs.filter((need) => this.#purse.lacks(need) || waits(need));
     return short.length === 0 ? undefined : { ...BUSY, short };
   }
 
@@ -144,7 +149,7 @@ export class Spend {
     let decided: T | Refusal = first;
     for (let round = 0; isShort(decided); round += 1) {
       const refused = await this.#raise(decided.short, round);
-      decided = again();
+      decided = this.#serve(again);
       if (isShort(decided) && refused) return refused;
     }
     return decided;
@@ -164,7 +169,7 @@ export class Spend {
     return () => {
       const spentMicros = this.#spent(invocationId);
       this.#purse.putAside(invocationId, [], spentMicros);
-      const short = this.#purse.short(needs);
+      const short = needs.filter((need) => this.#purse.lacks(need));
       if (short.length > 0) throw new Lacking(short);
       this.#purse.putAside(invocationId, needs, spentMicros);
     };
@@ -204,6 +209,15 @@ export class Spend {
   stopOf(asker: Asker): { readonly id: string; readonly reason: string } | undefined {
     const live = this.#live();
     return live?.rules && stopOf(live.rules, whoOf(live, asker));
+  }
+
+  #serve<T>(decide: () => T): T {
+    this.#served = true;
+    try {
+      return decide();
+    } finally {
+      this.#served = false;
+    }
   }
 
   /** The gate was asked and had too little: once more, for what came free, and then that is it. */

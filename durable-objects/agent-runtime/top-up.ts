@@ -24,6 +24,7 @@ export class TopUps {
   readonly #gate: GatePorts;
   readonly #now: () => number;
   #next: Round | undefined;
+  #current: Round | undefined;
   #asking = false;
 
   constructor(purse: Purse, gate: GatePorts, now: () => number) {
@@ -45,6 +46,12 @@ export class TopUps {
     return round.answer.promise;
   }
 
+  /** Does somebody wait for more of it? */
+  awaited(of: Allowance): boolean {
+    const name = nameOf(of);
+    return [this.#current, this.#next].some((round) => round?.needs.has(name));
+  }
+
   /** Tell the gate what it does not know yet. */
   async report(): Promise<void> {
     const accounts = this.#purse.untold(this.#now());
@@ -57,7 +64,11 @@ export class TopUps {
     this.#asking = true;
     for (let round = this.#next; round; round = this.#next) {
       this.#next = undefined;
+      this.#current = round;
       round.answer.resolve(await this.#answer(round));
+      // Who waited for this one takes what it brought before the next one counts what is free.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#current = undefined;
     }
     this.#asking = false;
   }

@@ -1,5 +1,5 @@
 /** Money reserved before it is spent (K5): exact under parallel load, over agents, over a crash. */
-import { runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Budget, BudgetUse } from "../../core/budgets/contract.ts";
@@ -14,6 +14,7 @@ import {
   release,
   seenBy,
 } from "../fixtures/agent-runs.ts";
+import { newPerson } from "../fixtures/people.ts";
 import { type TestTenant, deliver, newKey, newWorld } from "../fixtures/world.ts";
 
 /** A call of it costs one micro-USD, at the worst and when it is done. */
@@ -155,6 +156,18 @@ describe("a budget", () => {
       ["bob", 2],
     ]);
     expect(await useOf(budget, "?subject=bob")).toHaveLength(1);
+    const person = await newPerson(acme, "developer");
+    const wanted = { json: { name: "own", scopes: ["agents:invoke"] } };
+    const made = await person.ask("/v1/users/me/api-keys", wanted);
+    const { secret: personal } = await made.json<{ secret: string }>();
+    const other = { json: { input: "a", metadata: { user_id: "ada" } }, as: personal };
+    const refused = await acme.ask("/a/users/invoke", other);
+    expect(refused.status).toBe(422);
+    const own = await acme.json<Invocation>("/a/users/invoke", 200, {
+      json: { input: "a" },
+      as: personal,
+    });
+    expect(own.metadata).toEqual({ user_id: person.id });
   });
 
   it("F176: of a key is that key's alone", async () => {
@@ -230,6 +243,64 @@ describe("a budget", () => {
       results.map(({ detail }) => (JSON.parse(detail) as { percent: number }).percent),
     ).toEqual(expect.arrayContaining([50, 100]));
     expect(results).toHaveLength(2);
+  });
+});
+
+describe("a tool's price", () => {
+  const tool = {
+    ...{ kind: "http", name: "book", description: "Books.", url: `${FAR_SIDE}/book` },
+    price_micros: 5000,
+  };
+
+  it("K5: is reserved before the call, charged with its answer, and in the ledger", async () => {
+    const agent = await liveAgent(acme, "priced", { tools: [tool] });
+    const aim = { level: "agent", subject: agent.id } as const;
+    const budget = await set({ ...aim, period: "total", amount_micros: 10_000 });
+    const done = await agent.ask("[[tool-call]] book {}");
+    expect(done.status).toBe("succeeded");
+    expect(done.cost_micros).toBeGreaterThan(5000);
+    expect(await useOf(budget)).toMatchObject([{ spent_micros: done.cost_micros }]);
+    const [, called] = await agent.steps(done.id);
+    expect(called).toMatchObject({ kind: "tool", cost_micros: 5000 });
+    const again = await agent.ask("[[tool-call]] book {}");
+    expect(again).toMatchObject({ status: "failed", error: { code: "budget_exceeded" } });
+    expect(await seenBy(FAR_SIDE, { key: `${again.id}/tool.0#0` })).toEqual([]);
+    await deliver("berth-ledger", [agent.owner]);
+    const { data } = await acme.json<{ data: { cost_micros: number }[] }>(
+      `/v1/usage?invocation=${done.id}`,
+      200,
+    );
+    const owed = data.reduce((sum, { cost_micros }) => sum + cost_micros, 0);
+    expect(owed).toBe(done.cost_micros);
+    const use = await useOf(budget);
+    expect(use[0]?.spent_micros).toBe(done.cost_micros + again.cost_micros);
+    expect(again.cost_micros).toBeGreaterThan(0); // the model was asked, and is paid for
+  });
+
+  it("K5: counts for what one invocation may cost", async () => {
+    const agent = await liveAgent(acme, "priced-bound", { tools: [tool] });
+    const done = await agent.ask("[[tool-call]] book {}", { body: { max_cost_micros: 4000 } });
+    expect(done).toMatchObject({ status: "failed", error: { code: "budget_exceeded" } });
+    expect(await seenBy(FAR_SIDE, { key: `${done.id}/tool.0#0` })).toEqual([]);
+  });
+});
+
+describe("a run whose budget waits", () => {
+  it("K5: goes on where it stood when the next period begins, and holds nothing meanwhile", async () => {
+    const tool = { kind: "http", name: "book", description: "Books.", url: `${FAR_SIDE}/book` };
+    const agent = await liveAgent(acme, "waiting", { tools: [tool] });
+    const rest = { period: "day", amount_micros: 1070, when_exhausted: "wait" } as const;
+    const budget = await set({ level: "agent", subject: agent.id, ...rest });
+    const response = await agent.send("[[tool-call]] book {}");
+    expect(response.status).toBe(202);
+    const { id } = await response.json<Invocation>();
+    expect(await agent.get(id)).toMatchObject({ status: "waiting" });
+    const [use] = await useOf(budget);
+    expect(use).toMatchObject({ reserved_micros: 0 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.parse(use?.resets_at ?? "") + 1000 });
+    await runDurableObjectAlarm(agent.stub());
+    expect(await agent.ended(id)).toMatchObject({ status: "succeeded", usage: { tool_calls: 1 } });
+    expect(await seenBy(FAR_SIDE, { key: `${id}/tool.0#0` })).toHaveLength(1);
   });
 });
 
