@@ -106,9 +106,10 @@ function invocationIn(data: InvocationEvent["data"]): Invocation | null {
   return typeof invocation === "object" ? (invocation as Invocation | null) : null;
 }
 
-/** What the person said, out of an input that may be a list of messages. */
+/** What was said, out of an input that may be a list of messages, or a request for an upstream. */
 export function askedIn(input: Invocation["input"]): string {
   if (typeof input === "string") return input;
+  if (!Array.isArray(input)) return `${input.request.method} ${input.request.path}`;
   const spoken = input.map((message) =>
     typeof message === "object" && message !== null && "content" in message
       ? textOf(message.content)
