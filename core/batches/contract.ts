@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { InvokeBody } from "../invocations/contract.ts";
-import { isId } from "../ids.ts";
 import { IdOrSlug } from "../names.ts";
 import { PageQuery } from "../page.ts";
 
@@ -112,17 +111,3 @@ export const BatchResultsQuery = z.strictObject({
     .enum(["waiting", "refused", "accepted", "running", "succeeded", "failed", "cancelled", "dead"])
     .optional(),
 });
-
-/**
- * The idempotency key of an input, also when it is handed over again. It holds a space, which no
- * key of a request does: the two never meet.
- */
-export function itemKey(batchId: string, item: number): string {
-  return `${batchId} ${item}`;
-}
-
-/** The batch that an invocation with this key is an input of. */
-export function batchOfKey(key: string | null): string | undefined {
-  const [id = "", item] = key?.split(" ") ?? [];
-  return item !== undefined && isId("batch", id) ? id : undefined;
-}

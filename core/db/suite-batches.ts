@@ -1,7 +1,7 @@
 /** Batches on both engines. */
 import { describe, expect, it } from "vitest";
 import type { BatchInput } from "../batches/contract.ts";
-import { batchOfKey, itemKey } from "../batches/contract.ts";
+import { batchOfKey, itemKey } from "../batches/key.ts";
 import {
   cancelBatch,
   chunksOf,

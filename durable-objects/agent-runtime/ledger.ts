@@ -1,6 +1,6 @@
 import type { Invocation } from "../../core/invocations/contract.ts";
 import { isSealed } from "./content.ts";
-import { batchOfKey } from "../../core/batches/contract.ts";
+import { batchOfKey } from "../../core/batches/key.ts";
 import { userOf } from "../../core/limits/rules.ts";
 import type { LedgerEntry, UsageRecord } from "./contract.ts";
 import { onWire, withoutContent, type InvocationRow, type Naming } from "./invocations.ts";

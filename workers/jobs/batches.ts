@@ -8,7 +8,8 @@
  * K5  A cancel reaches what was handed over while it was written: the hand-over looks again after.
  */
 import { z } from "zod";
-import { type BatchInput, itemKey, type Outcome } from "../../core/batches/contract.ts";
+import type { BatchInput, Outcome } from "../../core/batches/contract.ts";
+import { itemKey } from "../../core/batches/key.ts";
 import { cancelBatch, findBatch, openBatches, settleBatch } from "../../core/batches/store.ts";
 import {
   type BatchMessage,
