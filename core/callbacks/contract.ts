@@ -17,4 +17,4 @@ export type Callback = z.infer<typeof Callback>;
 export const CallbackAddress = z.object({ url: z.string(), expires_at: z.string() });
 
 /** Body of an answer: what the model is told, any JSON. */
-export const CallbackAnswer = z.json();
+export const CallbackAnswer = z.strictObject({ answer: z.json() });

@@ -101,7 +101,8 @@ describe("F67: a callback", () => {
     const id = await waiting("signature {}");
     const callback = await callbackOf(id);
     const path = await addressOf(callback);
-    const answer = (json: unknown) => request(acme.origin, path, { json, as: null });
+    const answer = (said: unknown) =>
+      request(acme.origin, path, { json: { answer: said }, as: null });
     expect(await (await answer({ signed: true })).json()).toMatchObject({ status: "answered" });
     const done = await agent.ended(id);
     expect(done.output?.text).toContain('the tool said: {"signed":true}');
@@ -112,7 +113,9 @@ describe("F67: a callback", () => {
   it("by its scope, too", async () => {
     const id = await waiting("signature {}");
     const { id: callback } = await callbackOf(id);
-    expect(await status(acme.ask(`/v1/callbacks/${callback}/answer`, { json: "yes" }))).toBe(200);
+    expect(
+      await status(acme.ask(`/v1/callbacks/${callback}/answer`, { json: { answer: "yes" } })),
+    ).toBe(200);
     expect((await agent.ended(id)).output?.text).toContain('the tool said: "yes"');
   });
 
@@ -121,7 +124,7 @@ describe("F67: a callback", () => {
     const path = await addressOf(await callbackOf(id));
     const codes = await Promise.all(
       Array.from({ length: 10 }, (_, i) =>
-        status(request(acme.origin, path, { json: { i }, as: null })),
+        status(request(acme.origin, path, { json: { answer: i }, as: null })),
       ),
     );
     expect(codes.filter((code) => code === 200)).toHaveLength(1);
@@ -135,9 +138,9 @@ describe("F67: a callback", () => {
     const missing = path.replace(callback.id, `${callback.id.slice(0, -4)}0000`);
     const bodies = await Promise.all(
       [
-        request(acme.origin, forged, { json: 1, as: null }),
-        request(acme.origin, missing, { json: 1, as: null }),
-        request(globex.origin, path, { json: 1, as: null }),
+        request(acme.origin, forged, { json: { answer: 1 }, as: null }),
+        request(acme.origin, missing, { json: { answer: 1 }, as: null }),
+        request(globex.origin, path, { json: { answer: 1 }, as: null }),
       ].map(async (response) => {
         const answer = await response;
         const { detail, code } = await answer.json<{ detail: string; code: string }>();
@@ -152,7 +155,7 @@ describe("F67: a callback", () => {
     const strict = await waiting("strict {}");
     const path = await addressOf(await callbackOf(mild));
     later(61_000);
-    expect(await status(request(acme.origin, path, { json: 1, as: null }))).toBe(409);
+    expect(await status(request(acme.origin, path, { json: { answer: 1 }, as: null }))).toBe(409);
     await runDurableObjectAlarm(agent.stub());
     expect((await agent.ended(mild)).output?.text).toContain("nobody answered");
     expect((await agent.ended(strict)).error?.code).toBe("timeout");
@@ -162,6 +165,6 @@ describe("F67: a callback", () => {
     const id = await waiting("signature {}");
     const path = await addressOf(await callbackOf(id));
     await (await agent.cancel(id)).text();
-    expect(await status(request(acme.origin, path, { json: 1, as: null }))).toBe(409);
+    expect(await status(request(acme.origin, path, { json: { answer: 1 }, as: null }))).toBe(409);
   });
 });

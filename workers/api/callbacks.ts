@@ -50,7 +50,7 @@ export const callbacks = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const { runtime, owner } = await homeOf(c, id, "callback");
-      const body = JSON.stringify(c.req.valid("json"));
+      const body = JSON.stringify(c.req.valid("json").answer);
       const { callback } = await recordAsking(c, "callback.answer_requested", id, async () =>
         found(await runtime.answerCallback(owner, { id, body }), "callback"),
       );
@@ -73,7 +73,7 @@ export const callbackReplies = newRoutes().post(
     const place = tag === undefined ? undefined : await findObjectByTag(scope, tag);
     if (place === undefined) throw missing("callback");
     const owner = { tenantId: scope.tenantId, ...place };
-    const reply = { id, proof, body: JSON.stringify(c.req.valid("json")) };
+    const reply = { id, proof, body: JSON.stringify(c.req.valid("json").answer) };
     const { callback } = found(
       await runtimeOf(c.env, owner).answerCallback(owner, reply),
       "callback",
