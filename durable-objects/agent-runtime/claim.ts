@@ -43,7 +43,7 @@ export function dueInvocations(kernel: Kernel, nowMs: number, limit: number): st
   return kernel.sql
     .all<{ id: string }>(
       `SELECT id FROM invocation
-       WHERE pending = 1 AND status IN ('accepted', 'waiting') AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
+       WHERE pending = 1 AND status IN ('accepted', 'waiting') AND due_ms <= ? ORDER BY due_ms, id LIMIT ?`,
       nowMs,
       limit,
     )

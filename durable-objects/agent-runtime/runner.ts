@@ -34,6 +34,8 @@ export class Runner {
   #ledgerTimer: ReturnType<typeof setTimeout> | undefined;
   #awake = false;
   #resting = false;
+  /** More may be due than was taken up: what waits is not counted as open. */
+  #more = false;
 
   constructor(kernel: Kernel, ports: RunnerPorts) {
     this.#kernel = kernel;
@@ -98,7 +100,8 @@ export class Runner {
     } else {
       feed.changed(id);
     }
-    if (open.count > running.size || this.#kernel.intake.draining) this.#dispatch();
+    const more = open.count > running.size || this.#more || this.#kernel.intake.draining;
+    if (more) this.#dispatch();
     if (row?.status === "waiting") this.#set(0); // it may be due before the next beat
     this.arm();
   }
@@ -158,7 +161,9 @@ export class Runner {
     const nowMs = this.#ports.now();
     this.#kernel.breakers.wakeDue(nowMs);
     const places = Math.min(DISPATCH_LIMIT, MAX_RUNNING - this.#kernel.running.size);
-    for (const id of this.#kernel.intake.due(this.#kernel, nowMs, places)) {
+    const ids = this.#kernel.intake.due(this.#kernel, nowMs, places);
+    this.#more = ids.length >= places;
+    for (const id of ids) {
       const taken = takeUp(this.#kernel, id, nowMs);
       if (taken?.claim) {
         this.#start(taken.claim);

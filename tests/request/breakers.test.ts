@@ -101,6 +101,18 @@ describe("a provider that fails", () => {
     await agent.cancel(poison);
   });
 
+  it("F98: lets all that is parked go on at once when it is back, however much it is", async () => {
+    const agent = await liveAgent(acme, "crowded", { breaker, retry });
+    await parked(agent, "[[flaky-3]] first");
+    const sent = Array.from({ length: 100 }, (_, n) => agent.start(`crowd ${n}`));
+    const ids = (await Promise.all(sent)).map(({ id }) => id);
+    await probe(agent);
+    const ends = await Promise.all(ids.map((id) => agent.ended(id)));
+    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(["succeeded"]));
+    const sends = await Promise.all(ids.map((id) => askedOf(id)));
+    expect(new Set(sends)).toEqual(new Set([1]));
+  });
+
   it("F98: is still left alone by an object that was evicted, and probed without anybody calling", async () => {
     const agent = await liveAgent(acme, "evicted", { breaker, retry });
     const id = await parked(agent, "[[flaky-3]] one");
