@@ -74,9 +74,14 @@ export class Retained {
     return times.length === 0 ? undefined : Math.max(Math.min(...times), this.#nextMs, nowMs);
   }
 
-  /** Some of what is due; what is left is due at once. */
-  work(nowMs: number): void {
-    if (nowMs < this.#nextMs) return;
+  /**
+   * Some of what is due; what is left is due at once.
+   *
+   * @param acknowledged  Something has just become ready: what was looked at a moment ago is looked
+   *                      at again.
+   */
+  work(nowMs: number, acknowledged = false): void {
+    if (nowMs < this.#nextMs && !acknowledged) return;
     let more = false;
     for (const [stage, afterMs] of this.#stages()) {
       more = this.#advance(stage, nowMs - afterMs, nowMs) || more;
