@@ -20,6 +20,8 @@ export type Effort = {
   readonly soaked: number;
   /** Inputs of one batch. */
   readonly batched: number;
+  /** Passages of the memory that is searched. */
+  readonly recalled: number;
 };
 
 export const FULL: Effort = {
@@ -34,6 +36,7 @@ export const FULL: Effort = {
   inFlight: 200,
   soaked: 100_000,
   batched: 5000,
+  recalled: 10_000,
 };
 
 export const QUICK: Effort = {
@@ -48,4 +51,5 @@ export const QUICK: Effort = {
   inFlight: 50,
   soaked: 5000,
   batched: 1000,
+  recalled: 2500,
 };

@@ -77,6 +77,7 @@ async function makeAgent(api: Api, name: string): Promise<void> {
     instructions: "You answer in one short sentence.",
     model: `stub/${name.slice(name.indexOf("stub"))}`,
     limits: { requests_per_minute: 1_000_000 },
+    ...(name.startsWith("recall-") && { memory: {} }),
   };
   const { id } = MadeAgent.parse(await api("POST", "/v1/agents", 201, { slug: name, name, spec }));
   const { number } = MadeVersion.parse(await api("POST", `/v1/agents/${id}/publish`, 201));

@@ -30,7 +30,9 @@ import { firstToken } from "./measures/first-token.ts";
 import { identity } from "./measures/identity.ts";
 import { latency } from "./measures/latency.ts";
 import type { Pair } from "./measures/pair.ts";
+import { recall } from "./measures/recall.ts";
 import { recovery } from "./measures/recovery.ts";
+import { replay } from "./measures/replay.ts";
 import { session } from "./measures/session.ts";
 import { soak } from "./measures/soak.ts";
 import { throughput } from "./measures/throughput.ts";
@@ -51,7 +53,9 @@ const MEASURES: Readonly<Record<string, (world: World, effort: Effort) => Promis
   agents,
   "cold-start": coldStart,
   recovery,
+  replay,
   soak,
+  recall,
 };
 
 function sideBySide(measure: (pair: Pair, effort: Effort) => Promise<Row[]>) {

@@ -4,6 +4,7 @@
  * Berth adds is measured against this, on the same server in the same run.
  */
 import { DurableObject } from "cloudflare:workers";
+import { fillRecall, recall } from "./recall.ts";
 
 type FloorEnv = {
   readonly FLOOR: DurableObjectNamespace<Floor>;
@@ -50,6 +51,15 @@ export class Floor extends DurableObject<FloorEnv> {
     return body.pipeThrough(storing);
   }
 
+  async fill({ texts }: { readonly texts: readonly string[] }): Promise<number> {
+    await fillRecall(this.ctx.storage.sql, texts);
+    return texts.length;
+  }
+
+  async recall({ query }: { readonly query: string }): Promise<readonly unknown[]> {
+    return recall(this.ctx.storage.sql, query);
+  }
+
   #store(role: string, content: string): void {
     this.ctx.storage.sql.exec("INSERT INTO message (role, content) VALUES (?, ?)", role, content);
   }
@@ -67,6 +77,10 @@ export class Floor extends DurableObject<FloorEnv> {
 export default {
   async fetch(request, env) {
     const name = new URL(request.url).pathname.split("/")[2] ?? "";
+    const [, , , verb] = new URL(request.url).pathname.split("/");
+    if (verb === "fill" || verb === "recall") {
+      return Response.json(await env.FLOOR.getByName(name)[verb](await request.json()));
+    }
     const { input } = await request.json<{ readonly input: string }>();
     const model = name.slice(name.indexOf("stub"));
     const object = env.FLOOR.getByName(name);
