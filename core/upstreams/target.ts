@@ -10,7 +10,13 @@ export function targetOf(base: string, path: string): URL | undefined {
   const target = parsed(`${root.origin}${folder}${path}`);
   if (target === undefined || target.origin !== root.origin) return undefined;
   const inside = target.pathname === folder || target.pathname.startsWith(`${folder}/`);
-  return inside ? target : undefined;
+  return inside && !climbs(target.pathname) ? target : undefined;
+}
+
+/** Would a far side that decodes the path before it splits it go up? */
+function climbs(pathname: string): boolean {
+  const read = pathname.replaceAll(/%2f|%5c|\\/gi, "/").replaceAll(/%2e/gi, ".");
+  return /\/\.\.(?:\/|$)/.test(read);
 }
 
 /** The path below the base that this address of the upstream is; undefined when it is none. */

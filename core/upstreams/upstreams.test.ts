@@ -35,6 +35,9 @@ describe("a path below the base", () => {
     "@evil.example/",
     ".evil.example/",
     "x",
+    "/..%2F..%2fx",
+    "/a/..%5c..%5Cx",
+    "/a/%2e%2E%2fx",
   ])("F91: %j does not leave it", (path) => {
     expect(targetOf(BASE, path)).toBeUndefined();
   });

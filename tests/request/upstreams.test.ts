@@ -136,12 +136,14 @@ describe("the proxy", () => {
   });
 
   it("does not leave the upstream's folder, however the path is written", async () => {
-    for (const path of ["/../other/echo", "/..%2f..%2fother", "/%2e%2e/other/echo"]) {
+    const statuses: number[] = [];
+    for (const path of ["/../other/echo", "/%2e%2e/other/echo", "/..%2f..%2fother", "/..%5cx"]) {
       const response = await plain.proxy(path);
-      const text = await response.text();
-      if (response.status === 200) expect(JSON.parse(text)).toMatchObject({ path: /^\/plain\// });
-      else expect([404, 502]).toContain(response.status);
+      statuses.push(response.status);
+      await response.text();
     }
+    // Settled before a route is found, or by the route.
+    expect(statuses).toEqual([404, 404, 400, 400]);
   });
 
   it("F97: answers a completed key from the store and asks nobody", async () => {
@@ -208,7 +210,7 @@ describe("the proxy", () => {
     expect(await small.took("echo")).toEqual([]);
     expect((await small.proxy("/declared")).status).toBe(502);
     const large = await small.proxy("/large");
-    await expect(large.text()).rejects.toThrow();
+    await expect(large.text()).rejects.toBeInstanceOf(Error);
     const ended = await small.ended(invocationOf(large));
     expect(ended).toMatchObject({ status: "failed", error: { code: "upstream_failed" } });
   });

@@ -8,6 +8,7 @@ import { Problem } from "../../core/problem.ts";
 import { storedBody } from "../../core/upstreams/body.ts";
 import type { ProxyRequest } from "../../core/upstreams/contract.ts";
 import { forwardedHeaders } from "../../core/upstreams/headers.ts";
+import { targetOf } from "../../core/upstreams/target.ts";
 import type { Call } from "../../durable-objects/agent-runtime/contract.ts";
 import type { Proxied } from "../../durable-objects/agent-runtime/contract-upstream.ts";
 import { runtimeOf } from "../api/runtime.ts";
@@ -85,10 +86,13 @@ function waitOf(prefer: string | undefined): { readonly waitMs: number } {
   return wish.kind === "stream" ? { waitMs: 0 } : wish;
 }
 
-/** As it came, from behind the route's own part on. */
+/** As it came, from behind the route's own part on. @throws Problem `bad_request` */
 function pathOf(url: string): string {
   const { pathname, search } = new URL(url);
-  return `${pathname.replace(/^\/a\/[^/]+\/proxy/, "")}${search}`;
+  const path = `${pathname.replace(/^\/a\/[^/]+\/proxy/, "")}${search}`;
+  // Whatever the upstream is called and wherever below it its folder is.
+  if (targetOf("https://upstream/", path) !== undefined) return path;
+  throw new Problem("bad_request", "the path leaves the upstream");
 }
 
 async function callOf(
