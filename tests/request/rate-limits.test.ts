@@ -137,7 +137,7 @@ describe("a limit", () => {
     ]);
   });
 
-  it("F175: of concurrency counts what is open, and gives places back, also of a dead object", async () => {
+  it("F175, F178: of concurrency counts what is open, and gives places back, also of a dead object", async () => {
     const agents = await several(acme, "busy", 2);
     const limit = await set({ level: "tenant", per: "concurrency", limit: 3 });
     const sent = Array.from({ length: 12 }, (_, i) =>
