@@ -4,7 +4,8 @@
  *
  *     node bench/stub.ts            → one line of JSON, {"port"}
  *
- * Model `stub` answers at once; `stub-N` waits N ms before the answer, or before the first token.
+ * Model `stub` answers at once; `stub-N` waits N ms before the answer, or before the first token;
+ * `stub-N-calls-M` asks for the tool `now` M times, one after the other, before it answers.
  */
 import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
@@ -55,7 +56,23 @@ function sse(data: object): string {
   return `data: ${JSON.stringify(data)}\n\n`;
 }
 
+function called(body: string): string {
+  const told = body.split('"role":"tool"').length - 1;
+  const call = { id: `call_${told}`, type: "function", function: { name: "now", arguments: "{}" } };
+  const message = { role: "assistant", content: null, tool_calls: [call] };
+  const plain = JSON.parse(PLAIN) as object;
+  return JSON.stringify({
+    ...plain,
+    choices: [{ index: 0, message, finish_reason: "tool_calls" }],
+  });
+}
+
 function answer(body: string, response: ServerResponse): void {
+  const calls = Number(/"model":"stub-\d{1,5}-calls-(\d{1,2})"/.exec(body)?.[1] ?? 0);
+  if (calls > 0 && body.split('"role":"tool"').length - 1 < calls) {
+    response.writeHead(200, { "content-type": "application/json" }).end(called(body));
+    return;
+  }
   if (!body.includes('"stream":true')) {
     response.writeHead(200, PLAIN_HEADERS).end(PLAIN);
     return;
@@ -71,7 +88,7 @@ const server = createServer((request, response) => {
   request.on("data", (part: Buffer) => parts.push(part));
   request.on("end", () => {
     const body = parts.length === 1 ? String(parts[0]) : Buffer.concat(parts).toString();
-    const delayMs = Number(/"model":"stub-(\d{1,5})"/.exec(body)?.[1] ?? 0);
+    const delayMs = Number(/"model":"stub-(\d{1,5})["-]/.exec(body)?.[1] ?? 0);
     if (delayMs === 0) answer(body, response);
     else setTimeout(answer, delayMs, body, response);
   });

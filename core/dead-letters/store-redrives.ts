@@ -61,7 +61,7 @@ export async function createRedrive(
     version: wanted.version ?? null,
     fresh: wanted.fresh ? 1 : 0,
     principal: wanted.principal,
-    total: Number(found?.letters ?? 0),
+    total: found?.letters ?? 0,
     redriven: 0,
     refused: 0,
     minute: 0,
@@ -188,7 +188,7 @@ export async function nextLetters(
       .orderBy(asc(deadLetter.id))
       .limit(Math.min(left, limit)),
   ]);
-  return Number(busy?.letters ?? 0) > 0 ? "later" : rows.map(({ id }) => id);
+  return (busy?.letters ?? 0) > 0 ? "later" : rows.map(({ id }) => id);
 }
 
 /** Of this minute, letters that may still be taken. */

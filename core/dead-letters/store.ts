@@ -102,7 +102,7 @@ export async function deadLetterCauses(
     agent_id: row.agentId,
     agent: row.agent ?? row.agentId,
     environment: row.environment,
-    count: Number(row.letters),
+    count: row.letters,
     first_ended_at: rfc3339(Number(row.first)),
     last_ended_at: rfc3339(Number(row.last)),
   }));

@@ -99,12 +99,15 @@ export const ReceiptEffect = z.object({
 });
 export type ReceiptEffect = z.infer<typeof ReceiptEffect>;
 
-/** A decision somebody took about a step. */
-export const ReceiptApproval = z.object({
+/** What people were asked about a step, and who decided; what exactly, as its digest. */
+const ReceiptApproval = z.object({
   id: z.string(),
   step: z.string(),
+  kind: z.string(),
   name: z.string(),
   status: z.string(),
+  digest: z.string(),
+  decided_by: z.array(z.object({ by: z.string(), verdict: z.string(), at: z.string() })),
   decided_at: z.string().nullable(),
 });
 

@@ -2,10 +2,10 @@ import { rfc3339 } from "../../core/clock.ts";
 import { usd } from "../../core/invocations/contract.ts";
 import { canonical } from "../../core/json/canonical.ts";
 import type { Receipt, ReceiptEffect } from "../../core/replays/contract.ts";
+import { type Desk as ApprovalDesk, approvalsOfInvocation } from "./approval-desk.ts";
 import { branchIn } from "./branch.ts";
 import { unpack } from "./content.ts";
-import type { Owner } from "./contract.ts";
-import type { InvocationRow, Naming } from "./invocations.ts";
+import type { InvocationRow } from "./invocations.ts";
 import { errorOf, type Desk } from "./replay.ts";
 import { listSteps, type StepRow } from "./steps.ts";
 
@@ -16,7 +16,8 @@ const LINEAGE = 32;
  * What an invocation was, did and cost, from its row and journal: content only as hashes. What its
  * version is known by in the control plane is left for that to say.
  */
-export function receiptOf(desk: Desk, row: InvocationRow, owner: Owner, naming: Naming): Receipt {
+export function receiptOf(at: ApprovalDesk, row: InvocationRow): Receipt {
+  const { kernel: desk, owner, naming } = at;
   const { sql } = desk;
   const steps = listSteps(sql, row.id);
   const effects = steps.map((step) => effectOf(desk, step));
@@ -47,7 +48,7 @@ export function receiptOf(desk: Desk, row: InvocationRow, owner: Owner, naming: 
     models: modelsIn(effects),
     tools: toolsIn(effects),
     effects,
-    approvals: approvalsOf(desk, row.id),
+    approvals: approvalsOf(at, row.id),
     input_tokens: row.input_tokens,
     output_tokens: row.output_tokens,
     cost_micros: row.cost_micros,
@@ -80,32 +81,34 @@ function effectOf({ sql, sha256 }: Desk, step: StepRow): ReceiptEffect {
   };
 }
 
-/** What was taken over was called elsewhere: it is no call of this one. */
-function called(effects: readonly ReceiptEffect[], kind: string) {
+/** By name. What was taken over was called elsewhere: it is no call of this one. */
+function called(
+  effects: readonly ReceiptEffect[],
+  kind: string,
+): ReadonlyMap<string, readonly ReceiptEffect[]> {
   const own = effects.filter((effect) => effect.kind === kind && effect.attempt > 0);
-  return [...Map.groupBy(own, ({ name }) => name)].map(([name, calls]) => {
-    const costMicros = sum(calls, "cost_micros");
-    const cost = { cost_micros: costMicros, cost_usd: usd(costMicros) };
-    return { name, calls, cost };
-  });
+  return Map.groupBy(own, ({ name }) => name);
 }
 
 function modelsIn(effects: readonly ReceiptEffect[]): Receipt["models"] {
-  return called(effects, "model").map(({ name, calls, cost }) => ({
-    model: name,
-    calls: calls.length,
-    input_tokens: sum(calls, "input_tokens"),
-    output_tokens: sum(calls, "output_tokens"),
-    ...cost,
-  }));
+  return [...called(effects, "model")].map(([model, calls]) => {
+    const costMicros = sum(calls, "cost_micros");
+    return {
+      model,
+      calls: calls.length,
+      input_tokens: sum(calls, "input_tokens"),
+      output_tokens: sum(calls, "output_tokens"),
+      cost_micros: costMicros,
+      cost_usd: usd(costMicros),
+    };
+  });
 }
 
 function toolsIn(effects: readonly ReceiptEffect[]): Receipt["tools"] {
-  return called(effects, "tool").map(({ name, calls, cost }) => ({
-    tool: name,
-    calls: calls.length,
-    ...cost,
-  }));
+  return [...called(effects, "tool")].map(([tool, calls]) => {
+    const costMicros = sum(calls, "cost_micros");
+    return { tool, calls: calls.length, cost_micros: costMicros, cost_usd: usd(costMicros) };
+  });
 }
 
 function sum(
@@ -115,28 +118,17 @@ function sum(
   return effects.reduce((total, effect) => total + effect[of], 0);
 }
 
-type ApprovalFacts = {
-  readonly id: string;
-  readonly step_key: string;
-  readonly name: string;
-  readonly status: string;
-  readonly decided_ms: number | null;
-};
-
-function approvalsOf({ sql }: Desk, invocationId: string): Receipt["approvals"] {
-  return sql
-    .all<ApprovalFacts>(
-      `SELECT id, step_key, name, status, decided_ms FROM approval
-       WHERE invocation_id = ? ORDER BY id`,
-      invocationId,
-    )
-    .map(({ id, step_key: step, name, status, decided_ms: decidedMs }) => ({
-      id,
-      step,
-      name,
-      status,
-      decided_at: timeOf(decidedMs),
-    }));
+function approvalsOf(desk: ApprovalDesk, invocationId: string): Receipt["approvals"] {
+  return approvalsOfInvocation(desk, invocationId).map((approval) => ({
+    id: approval.id,
+    step: approval.step,
+    kind: approval.kind,
+    name: approval.name,
+    status: approval.status,
+    digest: approval.digest,
+    decided_by: approval.votes.map(({ by, verdict, at }) => ({ by, verdict, at })),
+    decided_at: approval.decided_at,
+  }));
 }
 
 /** Where it came from, as far as it is still here. */

@@ -112,7 +112,8 @@ export class Replays {
   async receipt(owner: Owner, id: string): Promise<Found | Refusal> {
     const found = await this.#self.find(owner, id);
     if (!found.ok) return found;
-    const receipt = receiptOf(this.#kernel, found.row, owner, this.#self.naming(owner));
+    const at = { kernel: this.#kernel, owner, naming: this.#self.naming(owner) };
+    const receipt = receiptOf(at, found.row);
     return { ok: true, body: textOf(JSON.stringify(receipt)) };
   }
 
@@ -184,12 +185,17 @@ export class Replays {
     return { origin: was?.how === "resume" ? (was.origin ?? row.id) : row.id };
   }
 
-  /** The step a fork begins at: as asked, behind the results that are given, or the first. */
+  /**
+   * The step a fork begins at: as asked, behind the results that are given, or the first. What was
+   * recalled is no place of its own: it goes with the call that rests on it.
+   */
   #stopOf(row: InvocationRow, { step, tool_results: results }: ForkBody): string | undefined {
-    const keys = listSteps(this.#kernel.sql, row.id).map(({ key }) => key);
-    if (typeof step === "number") return keys[step];
-    if (step !== undefined) return step;
-    if (results === undefined) return keys[0] ?? modelKey(0, 0);
+    const steps = listSteps(this.#kernel.sql, row.id);
+    const keys = steps.map(({ key }) => key);
+    const from = (at: number) => steps.slice(at).find(({ kind }) => kind !== "memory")?.key;
+    if (typeof step === "number") return from(step);
+    if (step !== undefined) return keys.includes(step) ? from(keys.indexOf(step)) : step;
+    if (results === undefined) return from(0) ?? modelKey(0, 0);
     const last = Math.max(...results.map((given) => Number(/\d+/.exec(given.step)?.[0] ?? 0)));
     return keys.find((key) => key.startsWith(`model.${last + 1}#`)) ?? `model.${last + 1}#0`;
   }
