@@ -252,6 +252,20 @@ describe("K3: an invocation is forked from a step", () => {
     expect((await asked(again.id))[0]?.messages[0]?.content).toBe("You are vague.");
   });
 
+  it("K14: begins at the call, not at what was recalled for it", async () => {
+    const recalling = await liveAgent(acme, "recalling", { ...SPEC, memory: {} });
+    const text = "Notes are kept in the harbour office.";
+    await acme.json("/v1/memories", 201, { json: { agent: "recalling", text } });
+    const first = await recalling.ask("[[echo]] Where are notes kept?");
+    expect((await recalling.steps(first.id))[0]).toMatchObject({ kind: "memory", state: "done" });
+    for (const json of [{}, { step: 0 }, { step: "memory.0#0" }, { input: "[[echo]] Else?" }]) {
+      const made = await acme.json<Invocation>(at(first.id, "fork"), 202, { json });
+      const fork = await recalling.ended(made.id);
+      expect(fork.status).toBe("succeeded");
+      expect(await replayed(fork.id)).toMatchObject({ verdict: "equal" });
+    }
+  });
+
   it("is refused for what is not there, and made once for one key", async () => {
     const { id } = await agent.ask("[[tool-steps-1]]");
     const refused = async (json: object) => (await acme.ask(at(id, "fork"), { json })).status;

@@ -36,9 +36,12 @@ export function Section<P extends string>(props: {
   const entries = props.entries.filter(({ scope }) => scope === undefined || can(scope));
   const entry =
     props.page === undefined ? entries[0] : entries.find((one) => one.page === props.page);
+  // On a narrow screen the menu is a strip: what is shown is in sight in it.
+  const menu = (nav: HTMLElement | null) =>
+    nav?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   return (
     <div className="settings">
-      <nav aria-label={props.name} className="menu">
+      <nav ref={menu} aria-label={props.name} className="menu">
         {entries.map((one) => (
           <Link
             key={one.page}
