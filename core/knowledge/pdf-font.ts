@@ -6,14 +6,77 @@
 import type { PdfFile } from "./pdf-file.ts";
 import { Bytes, Name, Reader, Word, type Dict, type Value } from "./pdf-syntax.ts";
 
-/** The characters that bytes shown in this font stand for. */
-export type Font = (bytes: string) => string;
+export type Font = {
+  /** The characters that bytes shown in this font stand for. */
+  readonly text: (bytes: string) => string;
+  /** How far they go, in thousandths of the font's size. */
+  readonly width: (bytes: string) => number;
+};
 
-/** Without a font nothing but Latin can be meant. */
-export const latin: Font = (bytes) =>
+type Decode = Font["text"];
+
+const latin: Decode = (bytes) =>
   new TextDecoder("windows-1252").decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0) & 255));
 
+/** Of a character whose font does not say. */
+const USUAL_WIDTH = 500;
+
+/** Without a font nothing but Latin can be meant. */
+export const plainFont: Font = { text: latin, width: (bytes) => bytes.length * USUAL_WIDTH };
+
 export async function fontOf(file: PdfFile, dict: Dict): Promise<Font> {
+  return { text: await decodeOf(file, dict), width: widthsOf(file, dict) };
+}
+
+/** @source ISO 32000-1:2008, 9.2.4, 9.7.4.3 (widths of composite fonts). */
+function widthsOf(file: PdfFile, dict: Dict): Font["width"] {
+  const inner = file.dict(file.list(dict.get("DescendantFonts"))[0]);
+  const bytesOfCode = inner ? 2 : 1;
+  const usual = file.resolve(inner?.get("DW"));
+  const other = typeof usual === "number" ? usual : inner ? 1000 : USUAL_WIDTH;
+  const widths = inner ? compositeWidths(file, inner) : simpleWidths(file, dict);
+  return (bytes) => {
+    let sum = 0;
+    for (let i = 0; i < bytes.length; i += bytesOfCode) {
+      sum += widths.get(numberOf(bytes.slice(i, i + bytesOfCode))) ?? other;
+    }
+    return sum;
+  };
+}
+
+function simpleWidths(file: PdfFile, dict: Dict): ReadonlyMap<number, number> {
+  const first = file.resolve(dict.get("FirstChar"));
+  const from = typeof first === "number" ? first : 0;
+  const widths = file.list(dict.get("Widths")).map((it) => file.resolve(it));
+  return new Map(
+    widths.flatMap((width, n) => (typeof width === "number" ? [[from + n, width] as const] : [])),
+  );
+}
+
+/** `[c [w1 w2 …]]` from a code on, `[c1 c2 w]` for a range. */
+function compositeWidths(file: PdfFile, inner: Dict): ReadonlyMap<number, number> {
+  const widths = new Map<number, number>();
+  const list = file.list(inner.get("W")).map((it) => file.resolve(it));
+  for (let i = 0; i + 1 < list.length;) {
+    const [from, next, width] = [list[i], list[i + 1], list[i + 2]];
+    if (typeof from !== "number") break;
+    if (Array.isArray(next)) {
+      for (const [n, it] of (next as readonly Value[]).entries()) {
+        if (typeof it === "number") widths.set(from + n, it);
+      }
+      i += 2;
+    } else {
+      const to = typeof next === "number" ? Math.min(next, from + 0xffff) : from;
+      for (let code = from; code <= to && widths.size < MOST_CODES; code += 1) {
+        if (typeof width === "number") widths.set(code, width);
+      }
+      i += 3;
+    }
+  }
+  return widths;
+}
+
+async function decodeOf(file: PdfFile, dict: Dict): Promise<Decode> {
   const table = await file.data(dict.get("ToUnicode"));
   const wide = file.nameOf(dict.get("Subtype")) === "Type0";
   if (table !== undefined) {
@@ -81,7 +144,7 @@ function advanced({ bytes }: Bytes, by: number): Bytes {
   return new Bytes(head + bytesOf((numberOf(bytes.slice(-2)) + by) & 0xffff, 2));
 }
 
-function mapped(codes: ReadonlyMap<string, string>, width: number, others: Font): Font {
+function mapped(codes: ReadonlyMap<string, string>, width: number, others: Decode): Decode {
   return (bytes) => {
     let out = "";
     for (let i = 0; i < bytes.length; i += width) {

@@ -5,7 +5,7 @@
  * @source ISO 32000-1:2008, 7.7.3 (page tree), 9.4 (text objects).
  */
 import { PdfFile } from "./pdf-file.ts";
-import { fontOf, latin, type Font } from "./pdf-font.ts";
+import { fontOf, plainFont, type Font } from "./pdf-font.ts";
 import { Bytes, Name, Reader, Word, type Dict, type Value } from "./pdf-syntax.ts";
 
 const MOST_PAGES = 5000;
@@ -91,8 +91,9 @@ async function write(
     const name = first instanceof Name ? first.name : "";
     if (word === "Tf") {
       const dict = file.dict(file.dict(resources?.get("Font"))?.get(name));
-      writing.font = dict ? (fonts.get(dict) ?? (await fontOf(file, dict))) : latin;
+      writing.font = dict ? (fonts.get(dict) ?? (await fontOf(file, dict))) : plainFont;
       if (dict) fonts.set(dict, writing.font);
+      writing.size = typeof held[1] === "number" ? Math.abs(held[1]) : 1;
     } else if (word === "Do" && depth < DEEPEST) {
       const target = file.dict(resources?.get("XObject"))?.get(name);
       const form = file.dict(target);
@@ -109,13 +110,25 @@ async function write(
   }
 }
 
+/** Text that is so far from what is before it, in sizes of its font, is another word. */
+const WORD_GAP = 0.15;
+
 /** The text of a page as it comes about: characters, and where they stand. */
 class Writing {
-  font: Font = latin;
+  font: Font = plainFont;
+  size = 1;
   readonly #out: string[] = [];
+  /** Where the line began and where its text has come to, in units of the text's own space. */
+  #x = 0;
   #y = 0;
-  #lineY: number | undefined;
-  #leading = 12;
+  #pen = 0;
+  /** Of that space: how large, and where on the page. */
+  #scale = 1;
+  #left = 0;
+  #bottom = 0;
+  /** Where on the page the last text ended. */
+  #last: { readonly right: number; readonly bottom: number } | undefined;
+  #leading = 0;
 
   carryOut(word: string, held: readonly Value[]): void {
     const numbers = held.filter((it) => typeof it === "number");
@@ -123,25 +136,21 @@ class Writing {
     if (word === "Tj") this.#show(held[0]);
     else if (word === "TJ") this.#spaced(held[0]);
     else if (word === "'" || word === '"') {
-      this.#down(-this.#leading);
+      this.#move(0, -this.#leading);
       this.#show(held.at(-1));
-    } else if (word === "T*") this.#down(-this.#leading);
+    } else if (word === "T*") this.#move(0, -this.#leading);
     else if (word === "TL") this.#leading = x;
     else if (word === "Td" || word === "TD") {
       if (word === "TD") this.#leading = -y;
-      if (y === 0 && x !== 0) this.#space();
-      this.#down(y);
-    } else if (word === "Tm") {
-      this.#y = numbers[5] ?? 0;
-      this.#space();
-    } else if (word === "BT") this.#y = 0;
-    else if (word === "ET") this.#space();
+      this.#move(x, y);
+    } else if (word === "Tm" || word === "BT") this.#place(word === "Tm" ? numbers : []);
   }
 
   text(): string {
     return (
       this.#out
         .join("")
+        .replaceAll(/[\ufb00-\ufb06]/g, (ligature) => ligature.normalize("NFKC"))
         .replaceAll(/[^\P{Cc}\t\n]/gu, "")
         .replaceAll(/[ \t\u00a0]+/g, " ")
         .replaceAll(/ ?\n ?/g, "\n")
@@ -152,35 +161,52 @@ class Writing {
     );
   }
 
-  #down(by: number): void {
-    this.#y += by;
+  #move(x: number, y: number): void {
+    this.#x += x;
+    this.#y += y;
+    this.#pen = this.#x;
+  }
+
+  /** A matrix of its own; without one, the page's. */
+  #place([a = 1, b = 0, , , e = 0, f = 0]: readonly number[]): void {
+    this.#scale = Math.hypot(a, b) || 1;
+    this.#left = e;
+    this.#bottom = f;
+    this.#x = 0;
+    this.#y = 0;
+    this.#pen = 0;
   }
 
   #show(value: Value | undefined): void {
     if (!(value instanceof Bytes)) return;
-    this.#place();
-    this.#out.push(this.font(value.bytes));
+    this.#separate();
+    this.#out.push(this.font.text(value.bytes));
+    this.#pen += (this.font.width(value.bytes) / 1000) * this.size;
+    this.#last = { right: this.#left + this.#pen * this.#scale, bottom: this.#height() };
   }
 
-  /** Pieces with what is between them in thousandths: so much to the right is a space. */
+  /** Pieces, and how far the next is moved to the left, in thousandths of the size. */
   #spaced(value: Value | undefined): void {
     if (!Array.isArray(value)) return;
     for (const piece of value as readonly Value[]) {
-      if (typeof piece === "number" && piece < -180) this.#space();
+      if (typeof piece === "number") this.#pen -= (piece / 1000) * this.size;
       else this.#show(piece);
     }
   }
 
-  #place(): void {
-    const before = this.#lineY;
-    this.#lineY = this.#y;
-    if (before === undefined) return;
-    const moved = Math.abs(before - this.#y);
-    if (moved > 1.9 * Math.max(8, Math.abs(this.#leading))) this.#out.push("\n\n");
-    else if (moved > 1) this.#out.push("\n");
+  #height(): number {
+    return this.#bottom + this.#y * this.#scale;
   }
 
-  #space(): void {
-    if (!/[\s]$/.test(this.#out.at(-1) ?? " ")) this.#out.push(" ");
+  /** What stands between the last text and the one that comes: nothing, a space, a line, or more. */
+  #separate(): void {
+    const last = this.#last;
+    if (last === undefined) return;
+    const size = this.size * this.#scale;
+    const down = Math.abs(last.bottom - this.#height());
+    const gap = this.#left + this.#pen * this.#scale - last.right;
+    if (down > 1.9 * size) this.#out.push("\n\n");
+    else if (down > 0.4 * size) this.#out.push("\n");
+    else if (gap > WORD_GAP * size || gap < -size) this.#out.push(" ");
   }
 }
