@@ -29,7 +29,12 @@ export async function createBudget(
   const fact = { action: "budget.created", kind: "budget", id, after: wanted, detail };
   const entry = await auditRow(scope, fact, nowMs);
   const row = {
-    ...{ tenantId, id, level, subject, period, amountMicros },
+    tenantId,
+    id,
+    level,
+    subject,
+    period,
+    amountMicros,
     warnAtPct: wanted.warn_at_percent,
     exhausted: wanted.when_exhausted,
     revision: 1,

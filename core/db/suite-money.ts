@@ -47,9 +47,15 @@ export function moneyCases(open: Open): void {
       const { scope } = await newTenant(open());
       const { agent } = await newAgent(scope);
       await scope.db.insert(agentEnvironment).values({
-        ...{ tenantId: scope.tenantId, agentId: agent.id, environment: "prod" },
-        ...{ generation: 4, allocated: 4, sequence: 1, replicas: 1 },
-        ...{ lastChangeId: "aud_x", updatedAtMs: NOON },
+        tenantId: scope.tenantId,
+        agentId: agent.id,
+        environment: "prod",
+        generation: 4,
+        allocated: 4,
+        sequence: 1,
+        replicas: 1,
+        lastChangeId: "aud_x",
+        updatedAtMs: NOON,
       });
       const generation = async () =>
         (

@@ -86,7 +86,9 @@ export async function unreachedStops(
     .where(isNull(stop.reachedAtMs))
     .orderBy(asc(stop.createdAtMs))
     .limit(limit);
-  return rows.map((row) => ({ ...row, subject: shownSubject(row.subject) }));
+  return rows.map(({ tenantId, id, level, subject }) => {
+    return { tenantId, id, level, subject: shownSubject(subject) };
+  });
 }
 
 function one(scope: TenantScope, id: string): SQL | undefined {

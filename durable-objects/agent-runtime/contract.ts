@@ -81,7 +81,7 @@ export type LedgerEntry = {
   >;
   readonly agentId: string;
   readonly principal: string;
-  readonly projectId?: string;
+  readonly projectId?: string | undefined;
   /** Whom it was made for. */
   readonly userId?: string;
   readonly usage: readonly UsageRecord[];

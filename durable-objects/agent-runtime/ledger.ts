@@ -34,7 +34,7 @@ export function ledgerPage(
   const usage = Map.groupBy(others, (call) => call.invocation_id);
   const projectId = kernel.releases.live(0)?.release.projectId;
   return rows.map((row) => {
-    const { principal, metadata = {} } = askerOf(kernel.sql, row);
+    const { principal, metadata } = askerOf(kernel.sql, row);
     const slim = withoutContent({ ...row, metadata: null });
     const {
       input: _i,
@@ -48,7 +48,7 @@ export function ledgerPage(
       invocation: { ...invocation, error: toldOutside(row, invocation.error) },
       agentId,
       principal,
-      ...(projectId === undefined ? {} : { projectId }),
+      projectId,
       userId: userOf(principal, metadata),
       ...batchIn(row.idem),
       usage: [firstRow(row) ?? [], ...(usage.get(row.id) ?? [])]

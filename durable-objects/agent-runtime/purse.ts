@@ -164,7 +164,10 @@ export class Purse {
   #charge({ lease, since_ms, held, charged }: Reservation, spentMicros: number): void {
     this.#sql.run(
       "UPDATE lease SET used = used + ?, held = held - ? WHERE id = ? AND since_ms = ?",
-      ...[spentMicros - charged, held, lease, since_ms],
+      spentMicros - charged,
+      held,
+      lease,
+      since_ms,
     );
   }
 
@@ -172,7 +175,11 @@ export class Purse {
     this.#sql.run(
       `INSERT INTO reservation VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
          since_ms = excluded.since_ms, held = excluded.held, charged = excluded.charged`,
-      ...[invocationId, of.id, of.window.sinceMs, held, charged],
+      invocationId,
+      of.id,
+      of.window.sinceMs,
+      held,
+      charged,
     );
     this.#some = true;
   }
@@ -181,7 +188,12 @@ export class Purse {
     this.#sql.run(
       `INSERT INTO lease VALUES (?, ?, ?, 0, 0, ?, ?, 0, ?) ON CONFLICT DO UPDATE SET
          used = used + excluded.used, held = held + excluded.held`,
-      ...[id, window.sinceMs, kind, used, held, window.endsMs],
+      id,
+      window.sinceMs,
+      kind,
+      used,
+      held,
+      window.endsMs,
     );
   }
 

@@ -34,7 +34,12 @@ class Holder {
 }
 
 const want = (holder: Holder, need: number, part: Partial<Want> = {}): Want => ({
-  ...{ rule: "bud_1", kind: "money", cap: 100, revision: 1, endsMs: null, warnAtPct: [] },
+  rule: "bud_1",
+  kind: "money",
+  cap: 100,
+  revision: 1,
+  endsMs: null,
+  warnAtPct: [],
   ...holder.account(),
   ...part,
   need,

@@ -134,7 +134,10 @@ export class LeaseBook {
   #tell({ id, since_ms, pct }: Warning, told: 0 | 1): void {
     this.#run(
       "UPDATE warning SET told = ? WHERE id = ? AND since_ms = ? AND pct = ?",
-      ...[told, id, since_ms, pct],
+      told,
+      id,
+      since_ms,
+      pct,
     );
   }
 
@@ -145,7 +148,14 @@ export class LeaseBook {
       `INSERT INTO allowance VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO UPDATE SET
          cap = excluded.cap, warn = excluded.warn, revision = excluded.revision
        WHERE excluded.revision > revision`,
-      ...[id, sinceMs, rule, kind, cap, revision, endsMs, JSON.stringify(want.warnAtPct)],
+      id,
+      sinceMs,
+      rule,
+      kind,
+      cap,
+      revision,
+      endsMs,
+      JSON.stringify(want.warnAtPct),
     );
     this.#run("INSERT OR IGNORE INTO lease VALUES (?, ?, ?, 0, 0, 0, 0)", id, sinceMs, holder);
     this.#learn(holder, want, nowMs);
@@ -163,12 +173,21 @@ export class LeaseBook {
     this.#run(
       `UPDATE lease SET granted = ?, returned = ?, used = ?, held = ?
        WHERE id = ? AND since_ms = ? AND holder = ?`,
-      ...[granted, returned, used, held, id, sinceMs, holder],
+      granted,
+      returned,
+      used,
+      held,
+      id,
+      sinceMs,
+      holder,
     );
     if (out === 0 && used === known.used) return;
     this.#run(
       "UPDATE allowance SET used = used + ?, out = out + ? WHERE id = ? AND since_ms = ?",
-      ...[used - known.used, out, id, sinceMs],
+      used - known.used,
+      out,
+      id,
+      sinceMs,
     );
     this.#warn(account, nowMs);
   }
@@ -239,7 +258,13 @@ export class LeaseBook {
       if (row.used * 100 < row.cap * pct) continue;
       this.#run(
         "INSERT OR IGNORE INTO warning VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-        ...[row.id, row.since_ms, pct, nowMs, row.used, row.cap, row.rule],
+        row.id,
+        row.since_ms,
+        pct,
+        nowMs,
+        row.used,
+        row.cap,
+        row.rule,
       );
     }
   }

@@ -151,10 +151,12 @@ describe("a budget", () => {
       expect(await countOf(Array.from({ length: 5 }, () => as(user)))).toEqual({ 200: 2, 402: 3 });
     }
     const uses = await useOf(budget);
-    expect(uses.map(({ subject, spent_micros }) => [subject, spent_micros]).toSorted()).toEqual([
-      ["ada", 2],
-      ["bob", 2],
-    ]);
+    expect(new Map(uses.map((use) => [use.subject, use.spent_micros]))).toEqual(
+      new Map([
+        ["ada", 2],
+        ["bob", 2],
+      ]),
+    );
     expect(await useOf(budget, "?subject=bob")).toHaveLength(1);
     const person = await newPerson(acme, "developer");
     const wanted = { json: { name: "own", scopes: ["agents:invoke"] } };
@@ -248,7 +250,10 @@ describe("a budget", () => {
 
 describe("a tool's price", () => {
   const tool = {
-    ...{ kind: "http", name: "book", description: "Books.", url: `${FAR_SIDE}/book` },
+    kind: "http",
+    name: "book",
+    description: "Books.",
+    url: `${FAR_SIDE}/book`,
     price_micros: 5000,
   };
 
