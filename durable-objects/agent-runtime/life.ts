@@ -129,6 +129,7 @@ export class Life {
     this.#meta.begin();
     migrate(this.#kernel.sql, this.#meta);
     this.#kernel.releases.forget();
+    this.#kernel.health.begin();
     this.#kernel.retained.forget();
     this.#kernel.open.count = 0;
   }

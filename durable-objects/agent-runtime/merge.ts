@@ -113,6 +113,7 @@ function answerOf({ id, session_id: sessionId }: Pick<InvocationRow, "id" | "ses
 function together({ sql }: Kernel, row: InvocationRow, call: Call) {
   const before = unpack(sql, row.input);
   if (before.length + call.input.length > MOST_UNITS) return undefined;
+  if (before.startsWith("{")) return undefined; // a request for an upstream: nothing joins it
   const messages = [...messagesOf(before), ...messagesOf(call.input)];
   const metadata = { ...metadataOf(sql, row), ...call.metadata };
   const entries = Object.keys(metadata).length;

@@ -70,9 +70,13 @@ const RULED: Record<Exclude<SessionRules["policy"], "queue">, Ruled> = {
   merge: merging,
 };
 
-/** Not said in the conversation as it goes on: what repeats a turn, and inputs of a batch, wait. */
-function apart({ redrivenFrom, batch }: Call, prefix: Prefix | undefined): boolean {
-  return redrivenFrom !== undefined || batch !== undefined || prefix !== undefined;
+/**
+ * Not said in the conversation as it goes on: what repeats a turn, inputs of a batch, and requests
+ * for an upstream wait.
+ */
+function apart({ redrivenFrom, batch, proxied }: Call, prefix: Prefix | undefined): boolean {
+  const repeats = redrivenFrom !== undefined || prefix !== undefined;
+  return repeats || batch !== undefined || proxied !== undefined;
 }
 
 function replayed({ sql }: Kernel, { principal, idempotencyKey }: Call): boolean {

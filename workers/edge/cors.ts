@@ -8,6 +8,8 @@
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS = [
   "authorization",
+  "berth-environment",
+  "berth-session",
   "content-type",
   "idempotency-key",
   "if-match",
@@ -18,6 +20,7 @@ const REQUEST_HEADERS = [
   "x-request-id",
 ].join(", ");
 const RESPONSE_HEADERS = [
+  "berth-invocation",
   "etag",
   "idempotency-replayed",
   "location",
