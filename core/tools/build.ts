@@ -15,14 +15,7 @@ export type ToolPorts = {
 
 /** A tool of the spec, ready to be called. The spec has passed `checkTools`. */
 export function buildTool(spec: ToolSpec, ports: ToolPorts): Tool {
-  switch (spec.kind) {
-    case "clock":
-      return clockTool(spec, ports.now);
-    case "http":
-      return httpTool(spec, ports);
-    case "sleep":
-      return sleepTool(spec);
-    case "callback":
-      return callbackTool(spec);
-  }
+  if (spec.kind === "clock") return clockTool(spec, ports.now);
+  if (spec.kind === "http") return httpTool(spec, ports);
+  return spec.kind === "sleep" ? sleepTool(spec) : callbackTool(spec);
 }

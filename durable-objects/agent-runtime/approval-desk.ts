@@ -82,11 +82,10 @@ export function decideApproval(
 export function approvalsOwed(desk: Desk, limit: number): readonly ApprovalEntry[] {
   return desk.kernel.sql
     .all<ApprovalRow>("SELECT * FROM approval WHERE owed IS NOT NULL ORDER BY id LIMIT ?", limit)
-    .map((row) => ({
-      ...summaryOf(desk, row),
-      agentId: desk.owner.agentId,
-      owed: row.owed ?? 0,
-    }));
+    .map((row) => {
+      const { agentId } = desk.owner;
+      return Object.assign(summaryOf(desk, row), { agentId, owed: row.owed ?? 0 });
+    });
 }
 
 export function owesApprovals({ sql }: Kernel): boolean {
@@ -150,7 +149,7 @@ function argumentsRefused(kernel: Kernel, row: ApprovalRow, by: Deciding): Refus
   const places = offer ? checkArguments(offer.inputSchema, by.arguments) : [];
   if (places.length === 0) return undefined;
   return refuse("invalid", "the tool does not take these arguments", {
-    errors: places.map((it) => ({ ...it, pointer: `/arguments${it.pointer}` })),
+    errors: places.map(({ pointer, detail }) => ({ pointer: `/arguments${pointer}`, detail })),
   });
 }
 

@@ -41,6 +41,7 @@ export function cleared(
     name,
     arguments: args,
     rule: tool.approval,
+    ...(tool.rules?.priceMicros === undefined ? {} : { costMicros: tool.rules.priceMicros }),
   });
   moveStep(kernel.sql, claim.id, key, "planned", "sent");
   if (decision.verdict === "approved") {

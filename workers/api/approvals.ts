@@ -143,7 +143,8 @@ async function idsOf(c: Reach, runs: string): Promise<readonly string[]> {
   return [runs];
 }
 
-function summaryOf({ agentId: _, ...summary }: ListedApproval): ApprovalSummary {
+/** Whose it is stands in the listing's row and not on the wire. */
+function summaryOf({ agentId: _agentId, ...summary }: ListedApproval): ApprovalSummary {
   return summary;
 }
 
