@@ -49,7 +49,7 @@ export const QUICK: Effort = {
   tenants: 100,
   starts: 2,
   inFlight: 50,
-  soaked: 5000,
+  soaked: 20_000,
   batched: 1000,
   recalled: 2500,
 };

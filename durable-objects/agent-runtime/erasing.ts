@@ -148,14 +148,14 @@ export function eraseEmptySessions(sql: Sql, sessions: readonly string[]): void 
 }
 
 /** Tables that hold what belongs to one invocation, beside its own row. */
-const BESIDE = [
+export const BESIDE = [
   "event",
   "step",
   "approval",
   "callback",
-  "lineage",
   "amendment",
   "gathering",
+  "lineage",
   "recalled",
   "summary",
 ] as const;

@@ -303,7 +303,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return this.#memory.memories(...asked);
   }
 
-  async searchMemory(...asked: Parameters<MemoryRpc["searchMemory"]>): ReturnType<MemoryRpc["searchMemory"]> {
+  async searchMemory(
+    ...asked: Parameters<MemoryRpc["searchMemory"]>
+  ): ReturnType<MemoryRpc["searchMemory"]> {
     return this.#memory.searchMemory(...asked);
   }
 
@@ -311,7 +313,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return this.#memory.forget(...asked);
   }
 
-  async addDocument(...asked: Parameters<MemoryRpc["addDocument"]>): ReturnType<MemoryRpc["addDocument"]> {
+  async addDocument(
+    ...asked: Parameters<MemoryRpc["addDocument"]>
+  ): ReturnType<MemoryRpc["addDocument"]> {
     return this.#memory.addDocument(...asked);
   }
 
@@ -319,7 +323,9 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
     return this.#memory.document(...asked);
   }
 
-  async documents(...asked: Parameters<MemoryRpc["documents"]>): ReturnType<MemoryRpc["documents"]> {
+  async documents(
+    ...asked: Parameters<MemoryRpc["documents"]>
+  ): ReturnType<MemoryRpc["documents"]> {
     return this.#memory.documents(...asked);
   }
 

@@ -2,6 +2,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BESIDE } from "../../durable-objects/agent-runtime/erasing.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
 import { knock, sweep } from "../../workers/jobs/sweep.ts";
 import { runtimeOf } from "../../workers/api/runtime.ts";
@@ -241,6 +242,22 @@ describe("F103: what has had its time", () => {
     await sweep({ cron: "* * * * *" }, env);
     expect(await count("usage_record")).toBe(0);
   });
+});
+
+/** Tables of the object that hold what is one invocation's, by the module that empties them. */
+const ELSEWHERE = {
+  "ends with its run": ["ending", "parked", "reservation"],
+  "retention's own": ["joined", "put_aside"],
+};
+
+it("F103: every table that holds what is one invocation's is emptied with it", async () => {
+  agent = await liveAgent(acme, "support", { model: "local/extract" });
+  const tables = await agent.rows<{ name: string }>(
+    `SELECT s.name FROM sqlite_schema s JOIN pragma_table_info(s.name) c
+     WHERE s.type = 'table' AND c.name = 'invocation_id' ORDER BY s.name`,
+  );
+  const swept = [...BESIDE, ...Object.values(ELSEWHERE).flat()].toSorted();
+  expect(tables.map(({ name }) => name)).toEqual(swept);
 });
 
 describe("F103: a soak", () => {
