@@ -66,8 +66,9 @@ export async function planPrefix(
     });
   }
   const { taken, unknown } = steps;
-  // What was recalled goes with what rests on it; work that begins anew recalls for itself.
-  const recalled = taken.length > 0 ? [...rows.values()].filter(isRecalled) : [];
+  // What was recalled goes with the question it was recalled for; another one recalls for itself.
+  const asked = taken.length > 0 || wish.input === undefined;
+  const recalled = asked ? [...rows.values()].filter(isRecalled) : [];
   const { installed, aside } = wish;
   const begun = { ...branch, step: end.step };
   return {

@@ -232,6 +232,41 @@ describe("a run that is interrupted", () => {
   });
 });
 
+describe("a fork", () => {
+  it("K3: rests on what was recalled, and of another input recalls anew", async () => {
+    const of = await liveAgent(acme, "forked", { memory: {} });
+    await tell("The blue boat is for sale.", {}, of);
+    const done = await of.ask("What of the blue boat?");
+    await tell("The blue boat is sold.", {}, of);
+    const fork = async (json: object) => {
+      const made = await acme.json<{ id: string }>(`/v1/invocations/${done.id}/fork`, 202, {
+        json,
+      });
+      const ended = await of.ended(made.id);
+      expect(ended.status).toBe("succeeded");
+      const [recall] = await of.steps(made.id);
+      expect(
+        await acme.json(`/v1/invocations/${made.id}/replay`, 200, { method: "POST" }),
+      ).toMatchObject({ verdict: "equal" });
+      return JSON.stringify(recall?.output);
+    };
+    expect(await fork({ step: "model.0#0", model: "openai/gpt-4o-mini" })).not.toContain("is sold");
+    expect(await fork({ step: "model.0#0", input: "Is the boat sold?" })).toContain("is sold");
+  });
+
+  it("K3: a changed journal is noticed, of what was recalled too", async () => {
+    const of = await liveAgent(acme, "changed", { memory: {} });
+    await tell("The red boat leaks.", {}, of);
+    const done = await of.ask("What of the red boat?");
+    await of.rows(
+      "UPDATE step SET output = replace(output, 'leaks', 'sails') WHERE key = 'memory.0#0'",
+    );
+    expect(
+      await acme.json(`/v1/invocations/${done.id}/replay`, 200, { method: "POST" }),
+    ).toMatchObject({ verdict: "diverged", divergence: { step: "model.0#0" } });
+  });
+});
+
 describe("forgetting", () => {
   it("K14: reaches items, vectors, index, journals and history; no trace is left", async () => {
     const of = await liveAgent(acme, "forgets", { memory: {} });
