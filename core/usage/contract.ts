@@ -29,7 +29,7 @@ export type LedgerEntry = {
   readonly userId?: string;
   readonly usage: readonly UsageEntry[];
   /** The batch it was an input of. */
-  readonly batchId?: string;
+  readonly batchId?: string | undefined;
 };
 
 export const UsageRecordWire = z.object({

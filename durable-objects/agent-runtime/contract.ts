@@ -86,7 +86,7 @@ export type LedgerEntry = {
   readonly userId?: string;
   readonly usage: readonly UsageRecord[];
   /** The batch it was an input of. */
-  readonly batchId?: string;
+  readonly batchId?: string | undefined;
 };
 
 /** One model call as owed. `id` is the invocation's id and the step's key. */

@@ -50,7 +50,7 @@ export function ledgerPage(
       principal,
       projectId,
       userId: userOf(principal, metadata),
-      ...batchIn(row.idem),
+      batchId: batchOfKey(row.idem),
       usage: [firstRow(row) ?? [], ...(usage.get(row.id) ?? [])]
         .flat()
         .flatMap((call) => usageOf(row.id, call)),
@@ -62,11 +62,6 @@ export function ledgerPage(
 function toldOutside({ error }: Pick<InvocationRow, "error">, told: Invocation["error"]) {
   if (told === null || error === null || !isSealed(error)) return told;
   return { code: told.code, detail: "sealed; read the invocation" };
-}
-
-function batchIn(key: string | null): { readonly batchId?: string } {
-  const batchId = batchOfKey(key);
-  return batchId === undefined ? {} : { batchId };
 }
 
 /** Tools, further model calls, or steps of its memory: those show in what it used beside its first. */
