@@ -75,8 +75,6 @@ export const MAX_REPLICAS = 32;
 const common = {
   limits: AgentLimits.prefault({}),
   retry: RetryPolicy.prefault({}),
-  /** When calls to a provider or an upstream that fails stop for a while; absent: its defaults. */
-  breaker: BreakerPolicy.optional(),
   session: SessionRules.optional(),
   /** Objects that share its sessions (DECISIONS 3); one unless said. */
   replicas: z.number().int().min(1).max(MAX_REPLICAS).optional(),
@@ -94,6 +92,8 @@ export const LlmSpec = z.strictObject({
   history: HistoryWindow.prefault({}),
   memory: MemorySpec.optional(),
   ...common,
+  /** When calls to a provider that fails stop for a while; absent: its defaults. */
+  breaker: BreakerPolicy.optional(),
   /** Model calls in one run; the run fails with `step_limit` after them. */
   max_steps: z.number().int().min(1).max(50).default(8),
   /** One model call, in ms, first byte to last. */

@@ -1,6 +1,7 @@
 import { boundOf, lower } from "./bound.ts";
 import { branchIn } from "./branch.ts";
 import { appendEvents, nextSeq, type Fact } from "./events.ts";
+import { putsOff } from "./steps.ts";
 import { findInvocation, type InvocationRow } from "./invocations.ts";
 import type { Claim, Kernel } from "./kernel.ts";
 import { giveUp } from "./settle.ts";
@@ -89,8 +90,9 @@ export function takeUp(kernel: Kernel, id: string, nowMs: number): Taken | undef
       ),
       ...(row.branch !== null && { branch: branchIn(row.branch) }),
     };
-    // A run that waited has no half-said words for readers to drop.
-    const fact: Fact = [attempt === 1 || waited ? "run.started" : "run.restarted", { attempt }];
+    // A run that waited, or put a call off, has no half-said words for readers to drop.
+    const whole = attempt === 1 || waited || putsOff(kernel.sql, id);
+    const fact: Fact = [whole ? "run.started" : "run.restarted", { attempt }];
     appendEvents(kernel.sql, id, taken.seq, [fact], nowMs);
     taken.seq += 1;
     return { claim: taken };

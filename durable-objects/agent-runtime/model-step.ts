@@ -105,7 +105,10 @@ export async function askModel(
       if (e.retryable && door.probe) shut ??= { upstream, probed: true };
       const spoken = claim.seq > begunAt;
       if (k + 1 < refs.length) recordFailure(kernel, claim, sent, e, spoken);
-      else throw waiting(kernel, claim, exhausted(kernel, claim, sent, e, spoken, retryable), shut);
+      else {
+        const failure = exhausted(kernel, claim, sent, e, spoken, retryable);
+        throw waiting(kernel, claim, failure, shut, spoken);
+      }
     }
   }
   throw waiting(kernel, claim, undefined, shut);
@@ -130,6 +133,7 @@ function waiting(
   claim: LlmClaim,
   failure: RunFailure | undefined,
   shut: Shut | undefined,
+  spoken = false,
 ): RunFailure | Suspended {
   if (!shut) return failure ?? new RunFailure(NO_MODEL, false);
   const parked = awaiting(kernel, claim, shut.upstream, shut.probed);
@@ -138,7 +142,9 @@ function waiting(
     failure.record();
     parked.record();
   };
-  return new Suspended(parked.reason, parked.dueMs, failure.facts, record, parked.told);
+  const facts = [...failure.facts];
+  if (spoken) facts.push(["run.restarted", { attempt: claim.attempt }]); // what waits begins anew
+  return new Suspended(parked.reason, parked.dueMs, facts, record, parked.told);
 }
 
 const NO_MODEL = { code: "internal", detail: "a spec has at least one model" } as const;

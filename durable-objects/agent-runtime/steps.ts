@@ -231,6 +231,16 @@ export function triedAgain(sql: Sql, invocationId: string, key: string): void {
   );
 }
 
+/** Is a call of it to be made once more? Then all that its model said is said. */
+export function putsOff(sql: Sql, invocationId: string): boolean {
+  const row = sql.one(
+    `SELECT 1 FROM step WHERE invocation_id = ? AND tries > 0 AND state IN ('planned', 'sent')
+     LIMIT 1`,
+    invocationId,
+  );
+  return row !== undefined;
+}
+
 /** A step's output as its column keeps it. */
 export function packOutput(
   sql: Sql,

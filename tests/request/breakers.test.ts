@@ -7,6 +7,8 @@ import {
   type TestAgent,
   addProvider,
   liveAgent,
+  namesOf,
+  readUntil,
   seenBy,
 } from "../fixtures/agent-runs.ts";
 import { type TestTenant, newWorld } from "../fixtures/world.ts";
@@ -104,7 +106,7 @@ describe("a provider that fails", () => {
   it("F98: lets all that is parked go on at once when it is back, however much it is", async () => {
     const agent = await liveAgent(acme, "crowded", { breaker, retry });
     await parked(agent, "[[flaky-3]] first");
-    const sent = Array.from({ length: 100 }, (_, n) => agent.start(`crowd ${n}`));
+    const sent = Array.from({ length: 70 }, (_, n) => agent.start(`crowd ${n}`));
     const ids = (await Promise.all(sent)).map(({ id }) => id);
     await probe(agent);
     const ends = await Promise.all(ids.map((id) => agent.ended(id)));
@@ -122,6 +124,27 @@ describe("a provider that fails", () => {
     expect((await agent.get(id)).status).toBe("waiting");
     await probe(agent);
     expect((await agent.ended(id)).status).toBe("succeeded");
+  });
+
+  it("F98: whose probe broke off in its words has readers drop them", async () => {
+    const once = { ...breaker, failures: 1 };
+    const agent = await liveAgent(acme, "breaks-off", { breaker: once, retry });
+    const headers = { accept: "text/event-stream" };
+    const stream = await readUntil(
+      await agent.send("[[close-midstream]]", { headers }),
+      "invocation.waiting",
+    );
+    const id = String(stream[0]?.data["invocation_id"]);
+    await vi.waitUntil(async () => (await agent.get(id)).status === "waiting");
+    const before = await askedOf(id);
+    await probe(agent);
+    await seenBy(MODEL_SERVER, { key: `${id}/model.0` }, before + 1);
+    await vi.waitUntil(async () => (await agent.get(id)).status === "waiting");
+    await agent.cancel(id);
+    const names = namesOf(await agent.events(id));
+    const spoken = names.lastIndexOf("message.delta");
+    expect(spoken).toBeGreaterThan(0);
+    expect(names.slice(spoken)).toContain("run.restarted");
   });
 
   it("F98: gives way to the next of the list", async () => {

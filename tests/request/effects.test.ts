@@ -354,6 +354,15 @@ describe("a tool's retry", () => {
     expect(await callsOf(done, "tool.0#0")).toBe(3);
   });
 
+  it("F98: is nothing to readers of the stream: no words are dropped for it", async () => {
+    const tools = [tool("try", "flaky-1", { idempotent: true, retry: fast })];
+    const agent = await liveAgent(acme, "quietly", { tools });
+    const told = await agent.stream("[[tool-call]] try {}");
+    expect(namesOf(told)).not.toContain("run.restarted");
+    expect(namesOf(told).filter((name) => name === "run.started")).toHaveLength(2);
+    expect(told.at(-1)?.event).toBe("invocation.succeeded");
+  });
+
   it("F98: ends with what the far side said last, which the model reads", async () => {
     const tools = [tool("try", "flaky-9", { idempotent: true, retry: fast })];
     const agent = await liveAgent(acme, "tires", { tools });
