@@ -75,7 +75,7 @@ describe("lists", () => {
   });
 
   it("docs/storage.md has every table of an agent's object", () => {
-    const written = ["meta.ts", "tables.ts"].map((name) =>
+    const written = ["meta.ts", "tables.ts", "memory/tables.ts"].map((name) =>
       read(`durable-objects/agent-runtime/${name}`),
     );
     const made = written.join("").matchAll(/CREATE TABLE (?:IF NOT EXISTS )?(\w+)/g);
