@@ -207,4 +207,32 @@ describe.skipIf(chromium === undefined && !required)("the console's pages about 
     await page.getByRole("dialog").getByRole("button", { name: "Forget" }).click();
     await page.getByText(/Forgotten: 1 items/).waitFor();
   });
+
+  it("F174: an agent is paused, keeps what comes, and does it when it is resumed", async () => {
+    const page = await visit("/console/agents/desk/health");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("what comes is accepted and kept").waitFor();
+    expect(await audit(page)).toEqual([]);
+    const kept = await send("/a/desk/invoke", { input: "Are you there?" });
+    expect(kept.status).toBe(202);
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    const { id } = kept.body as Invocation; // our own server's
+    const status = async () => (await api<Invocation>(`/v1/invocations/${id}`)).status;
+    await expect.poll(status, { timeout: 20_000 }).toBe("succeeded");
+  });
+
+  it("F103, F104: how long content is kept, and that it is sealed, is set and stays", async () => {
+    const page = await visit("/console/settings/tenant");
+    await page.getByLabel("Journals").fill("30");
+    await page.getByLabel(/^Seal content/).check();
+    await page
+      .locator("form", { hasText: "What is kept" })
+      .getByRole("button", { name: "Save" })
+      .click();
+    await expect
+      .poll(() => api("/v1/tenant/content"))
+      .toMatchObject({ sealing: true, retention: { journals_days: 30, requests_days: null } });
+    expect(await audit(page)).toEqual([]);
+  });
 });

@@ -3,11 +3,11 @@ import type { Agent } from "../../../core/agents/contract.ts";
 import type { Loaded } from "./load.ts";
 import { Link, ProblemNote, Skeleton, Title } from "./parts.tsx";
 
-/** The head every screen of one agent shares: where one is, and the way to its other screen. */
+/** The head every screen of one agent shares: where one is, and the way to its other screens. */
 export function AgentFrame(props: {
   readonly agent: Loaded<Agent>;
   readonly slug: string;
-  readonly current: "talk" | "invocations";
+  readonly current: "talk" | "invocations" | "health";
   readonly aside?: ReactNode;
   readonly children: (agent: Agent) => ReactNode;
 }) {
@@ -19,7 +19,7 @@ export function AgentFrame(props: {
         <nav aria-label="Path">
           <Link to="/console">Agents</Link>
         </nav>
-        <Title focused={current === "invocations"}>{agent.data?.name ?? slug}</Title>
+        <Title focused={current !== "talk"}>{agent.data?.name ?? slug}</Title>
         {props.aside}
         <nav className="tabs" aria-label="Agent">
           <Link to={base} current={current === "talk" ? "page" : undefined}>
@@ -27,6 +27,9 @@ export function AgentFrame(props: {
           </Link>
           <Link to={`${base}/invocations`} current={current === "invocations" ? "page" : undefined}>
             Invocations
+          </Link>
+          <Link to={`${base}/health`} current={current === "health" ? "page" : undefined}>
+            Health
           </Link>
         </nav>
       </div>

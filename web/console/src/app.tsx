@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from "react";
 import { ApiProblem, ask, askJson, onUnauthenticated } from "./api.ts";
 import { AgentsScreen } from "./agents.tsx";
 import { CompareScreen } from "./compare.tsx";
+import { HealthScreen } from "./health.tsx";
 import { InvocationScreen } from "./invocation.tsx";
 import { InvocationsScreen } from "./invocations.tsx";
 import { asProblem } from "./load.ts";
@@ -128,6 +129,14 @@ function Screen({ route, me }: { readonly route: Route; readonly me: SignedIn })
       return <TalkScreen key={route.agent} agent={route.agent} query={route.query} may={may} />;
     case "invocations":
       return <InvocationsScreen key={route.agent} agent={route.agent} query={route.query} />;
+    case "health":
+      return (
+        <HealthScreen
+          key={route.agent}
+          agent={route.agent}
+          writes={scopes.includes("agents:write")}
+        />
+      );
     case "invocation":
       return route.compare === null ? (
         <InvocationScreen key={route.id} id={route.id} may={may} />

@@ -10,6 +10,7 @@ it("reads every address of the console, with or without a trailing slash", () =>
     ["/console/agents/support", "talk"],
     ["/console/agents/support/", "talk"],
     ["/console/agents/support/invocations", "invocations"],
+    ["/console/agents/support/health", "health"],
     ["/console/invocations/inv_0", "invocation"],
     ["/console/agents", "missing"],
     ["/console/agents/support/other", "missing"],

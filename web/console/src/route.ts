@@ -4,6 +4,7 @@ import { useSyncExternalStore } from "react";
 export type Route =
   | { readonly screen: "agents" | "missing" }
   | { readonly screen: "talk"; readonly agent: string; readonly query: URLSearchParams }
+  | { readonly screen: "health"; readonly agent: string }
   | { readonly screen: "invocations"; readonly agent: string; readonly query: URLSearchParams }
   /** `compare`: another one, to be seen beside it. */
   | { readonly screen: "invocation"; readonly id: string; readonly compare: string | null }
@@ -70,6 +71,7 @@ export function parseRoute(address: string): Route {
   }
   if (second !== "agents") return { screen: "missing" };
   if (fourth === undefined) return { screen: "talk", agent: third, query };
+  if (fourth === "health") return { screen: "health", agent: third };
   return fourth === "invocations"
     ? { screen: "invocations", agent: third, query }
     : { screen: "missing" };

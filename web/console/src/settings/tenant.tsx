@@ -6,6 +6,7 @@ import { Choice, Confirm, Field, Form, textIn, useDoing } from "../form.tsx";
 import { useLoad, type Loaded } from "../load.ts";
 import { ProblemNote, Skeleton, Title } from "../parts.tsx";
 import type { PageProps } from "../section.tsx";
+import { ContentSettings } from "./content.tsx";
 import { Facts } from "./listing.tsx";
 
 type Quotas = {
@@ -34,6 +35,7 @@ export function TenantPage({ can }: PageProps) {
         ]}
       />
       {can("tenant:write") ? <Settings tenant={tenant.data} loaded={tenant} /> : null}
+      <ContentSettings writes={can("tenant:write")} />
       <QuotaTable />
       {can("tenant:export") || can("tenant:erase") ? (
         <DangerZone tenant={tenant.data} can={can} />
