@@ -14,6 +14,7 @@ import { deploy, newAgent, newWorld, PLATFORM_ORIGIN, type TestTenant } from "..
 
 /** Bodies that may be larger than most. */
 const LARGER: Readonly<Record<string, number>> = {
+  "/v1/batches": INVOKE_BODY_LIMIT,
   "/v1/dead-letters/:id": INVOKE_BODY_LIMIT,
   "/v1/dead-letters/:id/redrive": INVOKE_BODY_LIMIT,
   "/v1/invocations/:id/fork": INVOKE_BODY_LIMIT,

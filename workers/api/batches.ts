@@ -12,7 +12,8 @@ import {
 } from "../../core/batches/contract.ts";
 import { cancelBatch, findBatch, getBatch, listBatches } from "../../core/batches/store.ts";
 import { Problem } from "../../core/problem.ts";
-import { fingerprintOf } from "../edge/idempotency.ts";
+import { INVOKE_BODY_LIMIT } from "../edge/body.ts";
+import { fingerprintOf, replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";
 import { wakeBatches } from "../jobs/batches.ts";
 import { liveAgent } from "../serve/live-agents.ts";
@@ -22,7 +23,6 @@ import { resultLines } from "./batch-results.ts";
 import { demandCovered, narrowed, permitted, type Reach } from "./narrowing.ts";
 import { ById, pageSchema } from "./parameters.ts";
 
-const LIMIT_BYTES = 10 * 1024 * 1024;
 const JSON_LINES = "application/jsonl";
 
 export const batches = newRoutes()
@@ -30,7 +30,7 @@ export const batches = newRoutes()
     "/",
     may("agents:invoke", "Ask for a batch", { credits: 0, once: true }),
     takes("query", CreateBatchQuery),
-    takes("json", CreateBatch, { limitBytes: LIMIT_BYTES, lines: "inputs" }),
+    takes("json", CreateBatch, { limitBytes: INVOKE_BODY_LIMIT, lines: "inputs" }),
     answers(202, Batch, "The batch, accepted with all its inputs."),
     async (c) => {
       const { inputs, ...named } = c.req.valid("json");
@@ -85,6 +85,7 @@ export const batches = newRoutes()
   .post(
     "/:id/cancel",
     may("invocations:write", "Cancel a batch"),
+    replays(),
     takes("param", ById),
     answers(200, Batch, "The batch; what is open of it is being cancelled."),
     async (c) => {
