@@ -4,7 +4,9 @@
  * @source ISO 32000-1:2008, 9.6.6 (encodings), 9.10.3 (ToUnicode).
  */
 import type { PdfFile } from "./pdf-file.ts";
-import { Bytes, Name, Reader, Word, type Dict, type Value } from "./pdf-syntax.ts";
+import { glyph } from "./pdf-glyphs.ts";
+import { Bytes, Name, numberOf, Reader, Word, type Dict, type Value } from "./pdf-syntax.ts";
+import { USUAL_WIDTH, widthsOf } from "./pdf-widths.ts";
 
 export type Font = {
   /** The characters that bytes shown in this font stand for. */
@@ -18,62 +20,11 @@ type Decode = Font["text"];
 const latin: Decode = (bytes) =>
   new TextDecoder("windows-1252").decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0) & 255));
 
-/** Of a character whose font does not say. */
-const USUAL_WIDTH = 500;
-
 /** Without a font nothing but Latin can be meant. */
 export const plainFont: Font = { text: latin, width: (bytes) => bytes.length * USUAL_WIDTH };
 
 export async function fontOf(file: PdfFile, dict: Dict): Promise<Font> {
   return { text: await decodeOf(file, dict), width: widthsOf(file, dict) };
-}
-
-/** @source ISO 32000-1:2008, 9.2.4, 9.7.4.3 (widths of composite fonts). */
-function widthsOf(file: PdfFile, dict: Dict): Font["width"] {
-  const inner = file.dict(file.list(dict.get("DescendantFonts"))[0]);
-  const bytesOfCode = inner ? 2 : 1;
-  const usual = file.resolve(inner?.get("DW"));
-  const other = typeof usual === "number" ? usual : inner ? 1000 : USUAL_WIDTH;
-  const widths = inner ? compositeWidths(file, inner) : simpleWidths(file, dict);
-  return (bytes) => {
-    let sum = 0;
-    for (let i = 0; i < bytes.length; i += bytesOfCode) {
-      sum += widths.get(numberOf(bytes.slice(i, i + bytesOfCode))) ?? other;
-    }
-    return sum;
-  };
-}
-
-function simpleWidths(file: PdfFile, dict: Dict): ReadonlyMap<number, number> {
-  const first = file.resolve(dict.get("FirstChar"));
-  const from = typeof first === "number" ? first : 0;
-  const widths = file.list(dict.get("Widths")).map((it) => file.resolve(it));
-  return new Map(
-    widths.flatMap((width, n) => (typeof width === "number" ? [[from + n, width] as const] : [])),
-  );
-}
-
-/** `[c [w1 w2 …]]` from a code on, `[c1 c2 w]` for a range. */
-function compositeWidths(file: PdfFile, inner: Dict): ReadonlyMap<number, number> {
-  const widths = new Map<number, number>();
-  const list = file.list(inner.get("W")).map((it) => file.resolve(it));
-  for (let i = 0; i + 1 < list.length;) {
-    const [from, next, width] = [list[i], list[i + 1], list[i + 2]];
-    if (typeof from !== "number") break;
-    if (Array.isArray(next)) {
-      for (const [n, it] of (next as readonly Value[]).entries()) {
-        if (typeof it === "number") widths.set(from + n, it);
-      }
-      i += 2;
-    } else {
-      const to = typeof next === "number" ? Math.min(next, from + 0xffff) : from;
-      for (let code = from; code <= to && widths.size < MOST_CODES; code += 1) {
-        if (typeof width === "number") widths.set(code, width);
-      }
-      i += 3;
-    }
-  }
-  return widths;
 }
 
 async function decodeOf(file: PdfFile, dict: Dict): Promise<Decode> {
@@ -169,98 +120,12 @@ function differing(list: readonly Value[]): ReadonlyMap<string, string> {
   return codes;
 }
 
-const MARKS: Readonly<Record<string, string>> = {
-  grave: "\u0300",
-  acute: "\u0301",
-  circumflex: "\u0302",
-  tilde: "\u0303",
-  dieresis: "\u0308",
-  ring: "\u030a",
-  cedilla: "\u0327",
-  caron: "\u030c",
-};
-const GLYPHS: Readonly<Record<string, string>> = {
-  space: " ",
-  exclam: "!",
-  quotedbl: '"',
-  numbersign: "#",
-  dollar: "$",
-  percent: "%",
-  ampersand: "&",
-  quotesingle: "'",
-  parenleft: "(",
-  parenright: ")",
-  asterisk: "*",
-  plus: "+",
-  comma: ",",
-  hyphen: "-",
-  minus: "−",
-  period: ".",
-  slash: "/",
-  colon: ":",
-  semicolon: ";",
-  less: "<",
-  equal: "=",
-  greater: ">",
-  question: "?",
-  at: "@",
-  bracketleft: "[",
-  backslash: "\\",
-  bracketright: "]",
-  underscore: "_",
-  quoteleft: "‘",
-  quoteright: "’",
-  quotedblleft: "“",
-  quotedblright: "”",
-  endash: "–",
-  emdash: "—",
-  bullet: "•",
-  ellipsis: "…",
-  germandbls: "ß",
-  ae: "æ",
-  oe: "œ",
-  oslash: "ø",
-  Euro: "€",
-  section: "§",
-  degree: "°",
-  fi: "fi",
-  fl: "fl",
-  ff: "ff",
-  ffi: "ffi",
-  ffl: "ffl",
-  zero: "0",
-  one: "1",
-  two: "2",
-  three: "3",
-  four: "4",
-  five: "5",
-  six: "6",
-  seven: "7",
-  eight: "8",
-  nine: "9",
-};
-
-function glyph(name: string): string | undefined {
-  if (name.length === 1) return name;
-  const hex = /^(?:uni|u)([0-9A-F]{4,5})$/.exec(name)?.[1];
-  if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
-  const mark = Object.hasOwn(MARKS, name.slice(1)) ? MARKS[name.slice(1)] : undefined;
-  if (mark !== undefined) return `${name.charAt(0)}${mark}`.normalize("NFC");
-  return Object.hasOwn(GLYPHS, name) ? GLYPHS[name] : undefined;
-}
-
 function utf16(bytes: string): string {
   let out = "";
   for (let i = 0; i + 1 < bytes.length; i += 2) {
     out += String.fromCharCode(numberOf(bytes.slice(i, i + 2)));
   }
   return out.replaceAll("\0", "");
-}
-
-function numberOf(bytes: string): number {
-  let sum = 0;
-  for (const c of bytes) sum = sum * 256 + c.charCodeAt(0);
-  return sum;
 }
 
 function bytesOf(code: number, length: number): string {

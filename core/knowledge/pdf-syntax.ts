@@ -189,3 +189,10 @@ export function bytesOfHex(digits: string): string {
   }
   return out;
 }
+
+/** The number that bytes are, the first the highest. */
+export function numberOf(bytes: string): number {
+  let sum = 0;
+  for (const c of bytes) sum = sum * 256 + c.charCodeAt(0);
+  return sum;
+}
