@@ -11,8 +11,9 @@ import {
   settleFiring,
   waitingFirings,
 } from "../firings/store.ts";
+import { insertRows } from "./bulk.ts";
 import { newId } from "../ids.ts";
-import { CreateSchedule } from "../schedules/contract.ts";
+import { CreateSchedule, RULES_MOST } from "../schedules/contract.ts";
 import {
   advanceSchedule,
   createSchedule,
@@ -22,6 +23,7 @@ import {
   listSchedules,
   patchSchedule,
 } from "../schedules/store.ts";
+import { schedule } from "../schedules/table.ts";
 import { CreateTrigger } from "../triggers/contract.ts";
 import {
   createTrigger,
@@ -32,7 +34,7 @@ import {
   patchTrigger,
   triggersOn,
 } from "../triggers/store.ts";
-import { NOON, newAgent, newTenant, type Open, refusal } from "./suite-world.ts";
+import { NOON, newAgent, newTenant, type Open, race, refusal } from "./suite-world.ts";
 
 const HOUR_MS = 3_600_000;
 const PAGE = { limit: 100 };
@@ -102,6 +104,21 @@ export function waitingCases(open: Open): void {
         { occurrence: rfc3339(dueMs), outcome: "started", invocation_id: "inv_x" },
       ]);
       expect(await makersOf(scope, made.id)).toEqual([made.created_by]);
+    });
+
+    it("a tenant has so many and no more, at once or one by one", async () => {
+      const { scope } = await newTenant(open());
+      const { agent } = await newAgent(scope);
+      const made = await createSchedule(scope, agent.id, hourly(agent.id), NOON);
+      const row = await getSchedule(scope, made.id);
+      const rest = Array.from({ length: RULES_MOST - 2 }, () => ({
+        ...row,
+        id: newId("schedule", NOON),
+      }));
+      await insertRows(scope, schedule, rest);
+      const more = [1, 2].map(() => createSchedule(scope, agent.id, hourly(agent.id), NOON));
+      const { won } = await race(more);
+      expect(won).toBe(1);
     });
 
     it("a pause ends what is due; changed at a stale revision they stay as they are", async () => {

@@ -5,6 +5,7 @@ import { idAfter } from "../db/keyset.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
 import { newId } from "../ids.ts";
 import { type Page, type PageQuery, pageOf } from "../page.ts";
+import { tenant } from "../tenants/table.ts";
 import { type Firing, FIRINGS_KEPT_MS, type NewFiring } from "./contract.ts";
 import { firing } from "./table.ts";
 
@@ -59,7 +60,7 @@ export type WaitingFiring = Pick<Firing, "id" | "occurrence"> & {
   readonly atMs: number;
 };
 
-/** Firings of all tenants that were put off since then, oldest first. */
+/** Firings of active tenants that were put off since then, oldest first. */
 export async function waitingFirings(
   { db }: PlatformScope,
   sinceMs: number,
@@ -69,7 +70,10 @@ export async function waitingFirings(
   return db
     .select({ tenantId, id, sourceId, occurrence, atMs })
     .from(firing)
-    .where(and(eq(firing.outcome, "waiting"), gt(firing.atMs, sinceMs)))
+    .innerJoin(tenant, eq(tenant.id, firing.tenantId))
+    .where(
+      and(eq(firing.outcome, "waiting"), gt(firing.atMs, sinceMs), eq(tenant.status, "active")),
+    )
     .orderBy(asc(firing.atMs))
     .limit(limit);
 }

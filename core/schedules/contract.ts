@@ -29,6 +29,9 @@ export type MissedRuns = z.infer<typeof MissedRuns>;
 /** The most missed occurrences that are made up for. */
 export const MISSED_MOST = 100;
 
+/** Schedules of one tenant, so that none keeps the sweep from the others'; as many triggers. */
+export const RULES_MOST = 500;
+
 /** Up to this an occurrence is not late: the sweep comes once a minute. */
 export const ON_TIME_MS = 5 * 60_000;
 

@@ -1,23 +1,33 @@
-import { type SQL, and, asc, eq, gt, inArray, isNotNull, lte } from "drizzle-orm";
+import { type SQL, and, asc, eq, gt, inArray, isNotNull, lt, lte } from "drizzle-orm";
 import type { z } from "zod";
 import { agentIds } from "../agents/live.ts";
-import { auditRow, recorded, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
+import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { PlatformScope, TenantScope } from "../db/scope.ts";
+import { insertWhere } from "../db/statements.ts";
 import type { NewFiring } from "../firings/contract.ts";
 import { firingInsert } from "../firings/store.ts";
 import { newId } from "../ids.ts";
 import { type Page, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
 import { tenant } from "../tenants/table.ts";
-import type { CreateSchedule, Schedule, ScheduleListQuery, SchedulePatch } from "./contract.ts";
+import {
+  type CreateSchedule,
+  RULES_MOST,
+  type Schedule,
+  type ScheduleListQuery,
+  type SchedulePatch,
+} from "./contract.ts";
 import { nextOf } from "./due.ts";
 import { schedule } from "./table.ts";
 
 export type ScheduleRow = typeof schedule.$inferSelect;
 
-/** @param agentId  An agent of this tenant. */
+/**
+ * @param agentId  An agent of this tenant.
+ * @throws Problem `quota_exceeded`
+ */
 export async function createSchedule(
   scope: TenantScope,
   agentId: string,
@@ -51,8 +61,13 @@ export async function createSchedule(
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  await db.batch([db.insert(schedule).values(row), recorded(scope, entry)]);
-  return toSchedule(row);
+  const few = lt(db.$count(schedule, eq(schedule.tenantId, tenantId)), RULES_MOST);
+  const [[made]] = await db.batch([
+    insertWhere(db, schedule, row, null, few).returning(),
+    recordedIfChanged(scope, entry, schedule, one(scope, id)),
+  ]);
+  if (made !== undefined) return toSchedule(made);
+  throw new Problem("quota_exceeded", `a tenant has at most ${RULES_MOST} schedules`);
 }
 
 /** Schedules in the order they were made. */

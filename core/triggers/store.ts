@@ -1,19 +1,22 @@
-import { type SQL, and, asc, eq, gt, inArray, isNull } from "drizzle-orm";
+import { type SQL, and, asc, eq, gt, inArray, isNull, lt } from "drizzle-orm";
 import type { z } from "zod";
 import { agentIds } from "../agents/live.ts";
-import { auditRow, recorded, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
+import { auditRow, recordedIfChanged, recordedWhere } from "../audit/store-record.ts";
 import { rfc3339 } from "../clock.ts";
 import { idAfter } from "../db/keyset.ts";
 import type { TenantScope } from "../db/scope.ts";
+import { insertWhere } from "../db/statements.ts";
 import { newId } from "../ids.ts";
 import { type Page, pageOf } from "../page.ts";
 import { Problem } from "../problem.ts";
+import { RULES_MOST } from "../schedules/contract.ts";
 import type { CreateTrigger, Trigger, TriggerListQuery, TriggerPatch } from "./contract.ts";
 import { trigger } from "./table.ts";
 
 /** Both agents, by id: names were looked up where it was decided that they may be used. */
 export type TriggerEnds = { readonly agentId: string; readonly targetId: string };
 
+/** @throws Problem `quota_exceeded` */
 export async function createTrigger(
   scope: TenantScope,
   { agentId, targetId }: TriggerEnds,
@@ -45,8 +48,13 @@ export async function createTrigger(
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  await db.batch([db.insert(trigger).values(row), recorded(scope, entry)]);
-  return toTrigger(row);
+  const few = lt(db.$count(trigger, eq(trigger.tenantId, tenantId)), RULES_MOST);
+  const [[made]] = await db.batch([
+    insertWhere(db, trigger, row, null, few).returning(),
+    recordedIfChanged(scope, entry, trigger, one(scope, id)),
+  ]);
+  if (made !== undefined) return toTrigger(made);
+  throw new Problem("quota_exceeded", `a tenant has at most ${RULES_MOST} triggers`);
 }
 
 /** Triggers in the order they were made; of one agent's ends, when said. */

@@ -108,7 +108,8 @@ async function writeTenant(
     const status = await findTenantStatus(scope);
     if (status === undefined || status === "erasing") return;
     await upsertLedger(scope, entries);
-    await ended?.(scope, endsOf(owed));
+    // What ends while a tenant is suspended starts nothing.
+    if (status === "active") await ended?.(scope, endsOf(owed));
   });
   return owed;
 }
