@@ -298,6 +298,22 @@ describe("forgetting", () => {
     expect(await forget("quirin", of)).toMatchObject({ memories: 0, turns: 0 });
   });
 
+  it("K14: a turn that is open loses its words when it has ended, before the next is told anything", async () => {
+    const of = await liveAgent(acme, "open", { memory: {} });
+    await tell("Rieke keeps bees.", { subject: "rieke" }, of);
+    const body = { session_id: "open" };
+    const { id } = await of.start("[[hold]] What does Rieke keep?", { body });
+    await seenBy(MODEL_SERVER, { key: `${id}/model.0` }, 1);
+    expect(await forget("rieke", of)).toMatchObject({ memories: 1, turns: 1 });
+    await release(MODEL_SERVER);
+    expect((await of.ended(id)).status).toBe("succeeded");
+    const next = await of.ask("And now?", { body });
+    const [turn] = await asked(next.id);
+    expect(JSON.stringify(turn)).not.toMatch(/rieke|bees/i);
+    const gone = await acme.ask(`/v1/invocations/${id}`);
+    expect([gone.status, await gone.json()]).toMatchObject([410, { code: "content_erased" }]);
+  });
+
   it("one item is taken away with what was said about it", async () => {
     const item = await tell("The lift in house 7 is broken.");
     await acme.json(`/v1/memories/${item.id}`, 200, { method: "DELETE" });

@@ -6,7 +6,7 @@ import { recallForTurn } from "./recall-step.ts";
 
 /** Has a turn of this agent steps before its first model call? Of most it has none. */
 export function prepares({ spec }: LlmInstalled): boolean {
-  return (spec.memory?.recall.limit ?? 0) > 0 || spec.history.compaction !== undefined;
+  return spec.memory !== undefined || spec.history.compaction !== undefined;
 }
 
 /** What comes before the first model call: a summary, when the history is due for one, and recall. */
