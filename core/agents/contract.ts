@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Description, IdOrSlug, Name, Slug } from "../names.ts";
 import { PageQuery } from "../page.ts";
+import { OpenBreaker } from "../runs/contract.ts";
 import { UpstreamHealth } from "../upstreams/contract.ts";
 import { AgentSpec } from "./spec.ts";
 
@@ -77,6 +78,8 @@ export const AgentCondition = z.object({
   open: z.number().int(),
   /** Null for an agent that has none. */
   upstream: UpstreamHealth.nullable(),
+  /** Those that are open; what is not among them is asked as usual. */
+  breakers: z.array(OpenBreaker),
 });
 export type AgentCondition = z.infer<typeof AgentCondition>;
 

@@ -56,3 +56,15 @@ export const BreakerPolicy = z.strictObject({
   cap_ms: z.number().int().min(1).max(86_400_000).default(300_000),
 });
 export type BreakerPolicy = z.infer<typeof BreakerPolicy>;
+
+/** An upstream that is left alone now. */
+export const OpenBreaker = z.object({
+  /** `model/SLUG`, `tool/ORIGIN`, … */
+  upstream: z.string(),
+  /** Failures in a row. */
+  failures: z.number().int(),
+  probe_at: z.string(),
+  /** Runs that wait for it. */
+  parked: z.number().int(),
+});
+export type OpenBreaker = z.infer<typeof OpenBreaker>;

@@ -10,7 +10,7 @@
  *     opened one yet are counted in memory.
  */
 import { afterFailure, CLOSED, type Breaker } from "../../core/runs/breaker.ts";
-import { BreakerPolicy } from "../../core/runs/contract.ts";
+import { BreakerPolicy, type OpenBreaker } from "../../core/runs/contract.ts";
 import { rfc3339, type Clock } from "../../core/clock.ts";
 import { Suspended } from "./failure.ts";
 import type { Sql } from "./sql.ts";
@@ -154,6 +154,23 @@ export class Breakers {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  /** Somebody says it is time: what is open is probed at once. */
+  probeNow(): void {
+    const nowMs = this.#now();
+    this.#sql.run("UPDATE breaker SET probe_ms = ? WHERE probe_ms > ?", nowMs, nowMs);
+    this.forget();
+  }
+
+  /** Those that are open, and how much waits for each. */
+  report(): readonly OpenBreaker[] {
+    return this.#open().map((name) => ({
+      upstream: name,
+      failures: this.#all().get(name)?.failures ?? 0,
+      probe_at: rfc3339(this.#dueMs(name) ?? 0),
+      parked: this.#sql.one<{ n: number }>(COUNT_PARKED, name)?.n ?? 0,
+    }));
+  }
+
   /** The rows behind what is kept here are gone, or others. */
   forget(): void {
     this.#known = undefined;
@@ -198,6 +215,9 @@ export class Breakers {
 export function upstreamOf(ref: string): string {
   return `model/${ref.slice(0, ref.indexOf("/"))}`;
 }
+
+const COUNT_PARKED = `SELECT count(*) AS n FROM parked p
+  JOIN invocation i ON i.id = p.invocation_id WHERE p.name = ? AND i.status = 'waiting'`;
 
 const PARKED = `SELECT 1 FROM parked p JOIN invocation i ON i.id = p.invocation_id
   WHERE p.name = ? AND i.status = 'waiting'`;

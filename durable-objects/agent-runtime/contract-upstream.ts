@@ -1,5 +1,6 @@
 import type { InvocationStatus } from "../../core/invocations/contract.ts";
 import type { ProblemData, Refusal } from "../../core/problem.ts";
+import type { OpenBreaker } from "../../core/runs/contract.ts";
 import type { UpstreamHealth } from "../../core/upstreams/contract.ts";
 import type { Acknowledged, Call, Owner } from "./contract.ts";
 import type { Text } from "./text.ts";
@@ -33,6 +34,7 @@ export type Condition = {
   readonly open: number;
   /** Null for an agent that has none. */
   readonly upstream: UpstreamHealth | null;
+  readonly breakers: readonly OpenBreaker[];
 };
 
 /** What the agent's object does for its upstream and for its operator. */

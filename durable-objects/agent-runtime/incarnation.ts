@@ -245,6 +245,7 @@ export class Incarnation {
     if (this.life.resting) return { ok: true };
     this.runner.rest();
     this.kernel.health.forget();
+    this.kernel.breakers.probeNow();
     this.kernel.releases.forget();
     this.kernel.intake.drain();
     this.runner.resume();
@@ -305,12 +306,21 @@ export class Incarnation {
     owner: Owner,
     ask: (desk: Desk) => T | Refusal,
   ): Promise<T | Refusal> {
-    if (this.life.resting) await this.life.awake(owner);
+    const desk = this.deskOf(owner);
+    if (!desk) return refuse("not_found", "no such agent");
+    if (this.life.resting && !(await this.life.awake(owner))) {
+      return { ok: false, problem: AT_REST };
+    }
     this.runner.wake();
-    if (!this.ownership.holds(owner)) return refuse("not_found", "no such agent");
-    const answer = ask({ kernel: this.kernel, owner, naming: this.naming(owner) });
+    const answer = ask(desk);
     this.runner.due();
     return answer;
+  }
+
+  /** For what is asked of an object at rest as well; undefined when it is somebody else's. */
+  deskOf(owner: Owner): Desk | undefined {
+    if (!this.ownership.holds(owner)) return undefined;
+    return { kernel: this.kernel, owner, naming: this.naming(owner) };
   }
 
   events(id: string, owner: Owner, after: number): ReadableStream<Uint8Array> {

@@ -1,6 +1,7 @@
 /** Upstreams that fail: runs wait for them, in order, and burn nothing meanwhile (F98, G6). */
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { AgentCondition } from "../../core/agents/contract.ts";
 import {
   FAR_SIDE,
   MODEL_SERVER,
@@ -25,6 +26,7 @@ afterEach(() => {
 const breaker = { failures: 3, open_ms: 60_000, cap_ms: 120_000 };
 const retry = { attempts: 20, base_ms: 1, cap_ms: 1 };
 
+type Health = { readonly data: readonly AgentCondition[] };
 type Row = { readonly id: string; readonly status: string; readonly failures: number };
 
 const rowsOf = (agent: TestAgent) =>
@@ -74,10 +76,15 @@ describe("a provider that fails", () => {
       ["invocation.waiting", { reason: "upstream", upstream: "model/openai", due_at }],
     ]);
 
+    const health = () => acme.json<Health>(`/v1/agents/${agent.id}/health`, 200);
+    const shut = { upstream: "model/openai", failures: 3, probe_at: due_at, parked: 2 };
+    expect((await health()).data[0]?.breakers).toEqual([shut]);
+
     await probe(agent);
     expect((await agent.ended(first)).status).toBe("succeeded");
     expect(await agent.ended(second.id)).toMatchObject({ status: "succeeded" });
     expect(await open(agent)).toBeUndefined();
+    expect((await health()).data[0]?.breakers).toEqual([]);
     expect(await agent.rows("SELECT * FROM parked")).toEqual([]);
     // Waiting burnt nothing: three real failures of the first, none of the second.
     expect((await rowsOf(agent)).map(({ failures }) => failures)).toEqual([3, 0]);
@@ -123,6 +130,14 @@ describe("a provider that fails", () => {
     expect(await askedOf(id)).toBe(3);
     expect((await agent.get(id)).status).toBe("waiting");
     await probe(agent);
+    expect((await agent.ended(id)).status).toBe("succeeded");
+  });
+
+  it("F98: is probed at once when somebody restarts the agent", async () => {
+    const agent = await liveAgent(acme, "restarted", { breaker, retry });
+    const id = await parked(agent, "[[flaky-3]] one");
+    await acme.json(`/v1/agents/${agent.id}/restart`, 200, { method: "POST" });
+    await runDurableObjectAlarm(agent.stub());
     expect((await agent.ended(id)).status).toBe("succeeded");
   });
 

@@ -105,8 +105,8 @@ async function conditionsOf(
     const condition = await runtime.condition(owner);
     if (!condition.ok) return [];
     const { environment, replica } = owner;
-    const { paused, open, upstream } = condition;
-    return [{ environment, replica, paused, open, upstream }];
+    const { paused, open, upstream, breakers } = condition;
+    return [{ environment, replica, paused, open, upstream, breakers: [...breakers] }];
   });
   return found.flat();
 }

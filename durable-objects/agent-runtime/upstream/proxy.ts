@@ -75,5 +75,6 @@ export function conditionOf(kernel: Kernel): Condition {
       ? kernel.health.report(!kernel.breakers.closed(installed.upstream.name))
       : null;
   const paused = installed?.release.paused === true;
-  return { ok: true, paused, open: open?.count ?? 0, upstream };
+  const breakers = kernel.breakers.report();
+  return { ok: true, paused, open: open?.count ?? 0, upstream, breakers };
 }
