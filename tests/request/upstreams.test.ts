@@ -1,6 +1,6 @@
 /** Agents whose runtime is somebody's endpoint: what goes out, and what comes back. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { namesOf } from "../fixtures/agent-runs.ts";
+import { namesOf, readUntil, wordsOf } from "../fixtures/agent-runs.ts";
 import { httpAgent, releaseUpstreams, UPSTREAMS, type HttpAgent } from "../fixtures/http-agents.ts";
 import { UPSTREAM_CLIENT, UPSTREAM_HMAC } from "../fixtures/upstream-server.ts";
 import { newWorld, type TestTenant } from "../fixtures/world.ts";
@@ -78,6 +78,24 @@ describe("invoke", () => {
       "true",
       "true",
     ]);
+  });
+
+  it("F98: tries again what the agent's policy says, and nothing else", async () => {
+    const retry = { attempts: 3, base_ms: 1, on: ["rate_limited"] };
+    const agent = await httpAgent(acme, "choosy", { spec: { retry } });
+    await agent.set("500");
+    expect(await agent.ask("x")).toMatchObject({ status: "failed", attempts: 1 });
+  });
+
+  it("tells a caller that streams what the upstream says as it says it", async () => {
+    const agent = await httpAgent(acme, "spoken", { upstream: { invoke_path: "/sse" } });
+    const response = await agent.send("hello", { headers: { accept: "text/event-stream" } });
+    expect(wordsOf(await readUntil(response, "message.delta"))).toBe("data: one\n\n");
+    await releaseUpstreams();
+    const [row] = await agent.rows<{ id: string }>("SELECT id FROM invocation");
+    const done = await agent.ended(row?.id ?? "");
+    expect(done.output?.text).toBe("data: one\n\ndata: two\n\n");
+    expect(wordsOf(await agent.events(done.id))).toBe(done.output?.text);
   });
 
   it("does not try again what the upstream refuses for good", async () => {

@@ -1,6 +1,6 @@
 /** From what went wrong at an upstream to what becomes of the run. */
 import type { ProblemData } from "../../../core/problem.ts";
-import { retryDelayMs } from "../../../core/runs/retry.ts";
+import { retries, retryDelayMs } from "../../../core/runs/retry.ts";
 import { UpstreamFailure } from "../../../core/upstreams/contract.ts";
 import { retryAfterMs, type Verdict } from "../../../core/upstreams/verdict.ts";
 import type { Fact } from "../events.ts";
@@ -49,7 +49,10 @@ export function away(
     };
     return new Suspended("upstream", parked.dueMs, facts, both, parked.told);
   }
-  if (failures < spec.retry.attempts) return new RunFailure(problem, true, facts, record);
+  const kind = problem.code === "timeout" ? "timeout" : "unreachable";
+  if (failures < spec.retry.attempts && retries(spec.retry, kind)) {
+    return new RunFailure(problem, true, facts, record);
+  }
   const delayMs = retryDelayMs(spec.retry, failures, problem.retryAfterMs, kernel.random());
   return new Suspended("upstream", nowMs + delayMs, facts, record, { upstream: upstream.name });
 }
@@ -74,7 +77,8 @@ export function turnedAway(
   if (verdict === "away") return away(kernel, claim, { problem, probe, sent: true });
   kernel.breakers.succeeded(claim.installed.upstream.name);
   const { facts, record } = failedStep(kernel, claim, problem);
-  return new RunFailure(problem, true, facts, record);
+  const kind = response.status === 429 ? "rate_limited" : "server_error";
+  return new RunFailure(problem, retries(claim.installed.spec.retry, kind), facts, record);
 }
 
 type Thrown = {
