@@ -239,14 +239,18 @@ export class AgentRuntime extends DurableObject<Env> implements AgentRuntimeRpc 
   }
 
   async approvalsOwed(owner: Owner, limit: number): Promise<OwedApprovals | Refusal> {
-    return this.#self.desk(owner, (desk) => ({ ok: true, entries: approvalsOwed(desk, limit) }));
+    const desk = this.#self.deskOf(owner);
+    if (!desk) return refuse("not_found", "no such agent");
+    return { ok: true, entries: approvalsOwed(desk, limit) };
   }
 
   async acknowledgeApprovals(
     owner: Owner,
     seen: readonly SeenApproval[],
   ): Promise<Acknowledged | Refusal> {
-    return this.#self.desk(owner, ({ kernel }) => acknowledgeApprovals(kernel, seen));
+    const desk = this.#self.deskOf(owner);
+    if (!desk) return refuse("not_found", "no such agent");
+    return acknowledgeApprovals(desk.kernel, seen);
   }
 
   async callback(owner: Owner, id: string): Promise<FoundCallback | Refusal> {
