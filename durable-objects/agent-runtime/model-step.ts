@@ -44,8 +44,8 @@ export type ModelStep = {
 /** What models are asked in turn, until one answers. */
 export type Question = {
   /** The step's key at place `k` of the fallback list. */
-  keyAt(k: number): string;
-  request(ref: string): ModelRequest;
+  readonly keyAt: (k: number) => string;
+  readonly request: (ref: string) => ModelRequest;
   /** `memory`: it is not the turn's answer, and none of its words are shown. */
   readonly kind: "model" | "memory";
 };
