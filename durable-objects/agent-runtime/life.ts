@@ -7,6 +7,7 @@
  */
 import { type ProblemData, refuse, type Refusal } from "../../core/problem.ts";
 import { CLOSE } from "../../core/sessions/frames.ts";
+import { isReadable } from "./arriving.ts";
 import type { Acknowledged, ObjectCursor, ObjectPage, ObjectRow, Owner } from "./contract.ts";
 import type { Ownership } from "./installation.ts";
 import type { InvocationRow } from "./invocations.ts";
@@ -87,7 +88,7 @@ export class Life {
     }
     const mine = this.#ownership.holds(owner) && this.#meta.get("arrived") === transfer;
     return mine
-      ? importRows(this.#kernel.sql, LEFT_BEHIND, rows)
+      ? importRows(this.#kernel.sql, LEFT_BEHIND, rows, isReadable)
       : refuse("conflict", "the agent is there");
   }
 

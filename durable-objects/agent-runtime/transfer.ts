@@ -15,7 +15,7 @@ import type { Sql, Value } from "./sql.ts";
 const PAGE_UNITS = 512 * 1024;
 const PAGE_ROWS = 500;
 
-type Column = { readonly name: string; readonly pk: number };
+type Column = { readonly name: string; readonly type: string; readonly pk: number };
 
 /** Rows after `cursor`, with where to go on; no `next` on the last page. */
 export function exportRows(
@@ -41,20 +41,27 @@ export function exportRows(
   return { ok: true, rows };
 }
 
-/** Write rows another object gave out. All or none of the page. */
+/**
+ * Write rows another object gave out. All or none of the page.
+ *
+ * @param readable  Says of a row whose columns have their types whether what they hold can be read.
+ */
 export function importRows(
   sql: Sql,
   leftBehind: readonly string[],
   rows: readonly ObjectRow[],
+  readable: (row: ObjectRow) => boolean = () => true,
 ): { readonly ok: true } | Refusal {
   const tables = new Set(tablesOf(sql, leftBehind));
-  const columns = new Map<string, readonly string[]>();
-  for (const { table, row } of rows) {
+  const columns = new Map<string, readonly Column[]>();
+  for (const arriving of rows) {
+    const { table, row } = arriving;
     if (!tables.has(table))
       return refuse("invalid", `an object has no table ${table.slice(0, 60)}`);
-    const known = columns.get(table) ?? columnsOf(sql, table).map(({ name }) => name);
+    const known = columns.get(table) ?? columnsOf(sql, table);
     columns.set(table, known);
-    if (!fits(row, known)) return refuse("invalid", `a row of ${table} does not fit`);
+    if (!fits(row, known) || !readable(arriving))
+      return refuse("invalid", `a row of ${table} does not fit`);
   }
   return written(sql, rows, columns);
 }
@@ -62,12 +69,12 @@ export function importRows(
 function written(
   sql: Sql,
   rows: readonly ObjectRow[],
-  columns: ReadonlyMap<string, readonly string[]>,
+  columns: ReadonlyMap<string, readonly Column[]>,
 ): { readonly ok: true } | Refusal {
   try {
     sql.transaction(() => {
       for (const { table, row } of rows) {
-        const names = columns.get(table) ?? [];
+        const names = (columns.get(table) ?? []).map(({ name }) => name);
         const places = names.map(() => "?").join(", ");
         const list = names.map(quoted).join(", ");
         const values = names.map((name) => row[name] ?? null);
@@ -82,13 +89,18 @@ function written(
   }
 }
 
-/** Every column of the table and no other; of older rows those added since may be missing. */
-function fits(row: Readonly<Record<string, unknown>>, known: readonly string[]): boolean {
-  return Object.entries(row).every(
-    ([name, value]) =>
-      known.includes(name) &&
-      (value === null || typeof value === "string" || Number.isFinite(value)),
-  );
+/** The last moment there is. @source ECMA-262 §21.4.1.1 */
+const LAST_MS = 8.64e15;
+
+/** Columns of the table, each of its type, and no other; of older rows those added since may be missing. */
+function fits(row: Readonly<Record<string, unknown>>, known: readonly Column[]): boolean {
+  return Object.entries(row).every(([name, value]) => {
+    const type = known.find((column) => column.name === name)?.type;
+    if (type === undefined || value === null) return type !== undefined;
+    if (type !== "INTEGER") return typeof value === "string";
+    const whole = typeof value === "number" && Number.isSafeInteger(value);
+    return whole && (!name.endsWith("_ms") || (value >= 0 && value <= LAST_MS));
+  });
 }
 
 function pageOf(table: string, key: readonly string[], after: readonly Value[]): string {

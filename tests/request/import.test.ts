@@ -245,6 +245,39 @@ describe("a file that is refused", { timeout: 60_000 }, () => {
     await arrived(out);
   });
 
+  it("F15, G14: because a row of an object holds what nobody could read", async () => {
+    await setStatus(acme, "reactivate");
+    const agent = await liveAgent(acme, "second", { model: "local/extract" });
+    await agent.ask("Hello?", { body: { metadata: { a: "b" } } });
+    await setStatus(acme, "suspend");
+    const file = await exportOf(acme);
+    await elsewhere();
+    const lines = linesOf(file);
+    const n = lines.findIndex(({ o }) => o === "invocation");
+    const cases: readonly (readonly [string, unknown])[] = [
+      ["input", "no mark"],
+      ["input", "=not JSON"],
+      ["input", '={"__proto__":1}'],
+      ["output", '="text"'],
+      ["opening", '=["run.started"]'],
+      ["metadata", "[]"],
+      ["status", "flying"],
+      ["created_ms", 9e15],
+      ["created_ms", "yesterday"],
+      ["turn", "0"],
+      ["principal", 7],
+    ];
+    for (const [column, value] of cases) {
+      const r = { ...Object(lines[n]?.["r"]), [column]: value };
+      const text = lines.with(n, { ...lines[n], r }).map((it) => JSON.stringify(it));
+      const answer = await importFile(`${text.join("\n")}\n`);
+      await answer.text();
+      expect([column, value, answer.status]).toEqual([column, value, 422]);
+      expect(await rowsOf(acme.id)).toBe(0);
+    }
+    await arrived(file);
+  });
+
   it("F15, G14: for its form: no NDJSON, no UTF-8, cut within a line, too large", async () => {
     await elsewhere();
     const headers = { "content-type": "application/json" };
