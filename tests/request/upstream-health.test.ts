@@ -150,6 +150,16 @@ describe("pause, resume and restart", () => {
     expect(requests.map(({ body }) => body)).toEqual(["0", "1", "2", "3", "4"]);
   });
 
+  it("F93: gives nothing up for having waited for its agent", async () => {
+    clock();
+    const agent = await httpAgent(acme, "patient");
+    await post(agent.id, "pause");
+    const { id } = await accepted(await keyed(agent, 1));
+    vi.setSystemTime(Date.now() + 30 * 86_400_000);
+    await post(agent.id, "resume");
+    expect((await agent.ended(id)).status).toBe("succeeded");
+  });
+
   it("works for agents of every kind, and again is no change", async () => {
     const agent = await liveAgent(acme, "thinker", { model: "local/extract" });
     await post(agent.id, "pause");

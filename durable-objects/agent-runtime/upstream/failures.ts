@@ -5,6 +5,7 @@ import { UpstreamFailure } from "../../../core/upstreams/contract.ts";
 import { retryAfterMs, type Verdict } from "../../../core/upstreams/verdict.ts";
 import type { Fact } from "../events.ts";
 import { RunFailure, Suspended } from "../failure.ts";
+import { findInvocation } from "../invocations.ts";
 import type { HttpClaim, Kernel } from "../kernel.ts";
 import { finishStep, NO_COST } from "../steps.ts";
 import { UPSTREAM_STEP } from "./asked.ts";
@@ -41,6 +42,7 @@ export function away(
   const failures = claim.failures + 1;
   breakers.failed(upstream.name, nowMs, spec.upstream.breaker, problem.retryAfterMs);
   const { facts, record } = sent ? failedStep(kernel, claim, problem) : NOTHING;
+  if (late(kernel, claim)) return new RunFailure(problem, true, facts, record);
   if (!breakers.closed(upstream.name)) {
     const parked = breakers.park(upstream.name, claim.id, probe);
     const both = (): void => {
@@ -55,6 +57,13 @@ export function away(
   }
   const delayMs = retryDelayMs(spec.retry, failures, problem.retryAfterMs, kernel.random());
   return new Suspended("upstream", nowMs + delayMs, facts, record, { upstream: upstream.name });
+}
+
+/** It was accepted so long ago that it is kept no longer. */
+export function late(kernel: Kernel, claim: HttpClaim): boolean {
+  const row = claim.row ?? findInvocation(kernel.sql, claim.id);
+  const { keep_ms: keepMs } = claim.installed.spec.upstream;
+  return row !== undefined && row.created_ms + keepMs < kernel.now();
 }
 
 type TurnedAway = {

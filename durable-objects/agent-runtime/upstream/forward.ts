@@ -5,7 +5,7 @@
  * U2  What may not be sent twice goes only to an upstream that is known to be there; when its
  *     answer is lost all the same, the outcome is unknown and the run says so.
  * U3  A request that nobody took is tried again by the retry policy, and then kept: it waits for
- *     the upstream without using up attempts, at most `keep_ms`.
+ *     the upstream without using up attempts, and is dead when that is not there after `keep_ms`.
  * U4  Every request of a run carries one `Idempotency-Key`, and says whether it is a repetition.
  */
 import { storedBody } from "../../../core/upstreams/body.ts";
@@ -18,7 +18,7 @@ import { current, underWay, type HttpClaim, type Kernel } from "../kernel.ts";
 import { giveUp } from "../settle.ts";
 import { findStep, markSent } from "../steps.ts";
 import { askedBy, UPSTREAM_STEP, type Asked } from "./asked.ts";
-import { away, failureOf, nobody, TimedOut, turnedAway, unknownOutcome } from "./failures.ts";
+import { away, failureOf, late, nobody, TimedOut, turnedAway, unknownOutcome } from "./failures.ts";
 import { receive } from "./receive.ts";
 
 export async function forward(
@@ -26,11 +26,15 @@ export async function forward(
   claim: HttpClaim,
 ): Promise<InvocationRow | undefined> {
   const asked = askedBy(kernel, claim);
-  const { row } = asked;
-  const { keep_ms: keepMs } = claim.installed.spec.upstream;
-  if (row.created_ms + keepMs < kernel.now()) return keptTooLong(kernel, claim, keepMs);
+  if (kernel.health.down && late(kernel, claim)) return keptTooLong(kernel, claim);
   demandUnsent(kernel, claim, asked);
-  const probe = admitted(kernel, claim);
+  const { name } = claim.installed.upstream;
+  const admittance = kernel.breakers.admit(name, kernel.now());
+  if (!admittance.ok) {
+    if (late(kernel, claim)) return keptTooLong(kernel, claim);
+    throw kernel.breakers.park(name, claim.id, false);
+  }
+  const { probe } = admittance;
   if (!asked.safe && !(await kernel.health.reachable(claim.installed))) {
     if (!current(kernel, claim)) throw new Fenced();
     throw away(kernel, claim, { probe, problem: nobody("did not answer") });
@@ -39,8 +43,9 @@ export async function forward(
   return exchange(kernel, claim, asked, probe);
 }
 
-function keptTooLong(kernel: Kernel, claim: HttpClaim, keepMs: number) {
-  const problem = nobody(`was not there within ${keepMs} ms`);
+/** The upstream is not there still. */
+function keptTooLong(kernel: Kernel, claim: HttpClaim): InvocationRow | undefined {
+  const problem = nobody(`was not there within ${claim.installed.spec.upstream.keep_ms} ms`);
   return kernel.sql.transaction(() => giveUp(kernel, claim, "dead", problem, [], kernel.now()));
 }
 
@@ -55,14 +60,6 @@ function demandUnsent(kernel: Kernel, claim: HttpClaim, asked: Asked): void {
     );
   }
   if (row.state === "sent" && !asked.safe) throw unknownOutcome(kernel, claim);
-}
-
-/** Whether this call is the probe of an upstream that is not there. @throws Suspended */
-function admitted(kernel: Kernel, claim: HttpClaim): boolean {
-  const { name } = claim.installed.upstream;
-  const admittance = kernel.breakers.admit(name, kernel.now());
-  if (!admittance.ok) throw kernel.breakers.park(name, claim.id, false);
-  return admittance.probe;
 }
 
 /** U1. */
