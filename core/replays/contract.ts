@@ -147,8 +147,10 @@ export const Receipt = z.object({
   input_tokens: z.number().int(),
   output_tokens: z.number().int(),
   ...Money,
-  /** Invocations it came from, nearest first. */
+  /** Invocations whose ends led to it, as on the invocation. */
   lineage: z.array(z.string()),
+  /** Those it was forked from or goes on with, nearest first. */
+  descent: z.array(z.string()),
   redriven_from: z.string().nullable(),
   forked_from: z.string().nullable(),
   input_hash: z.string(),

@@ -136,7 +136,9 @@ export function writePrefix(sql: Sql, id: string, prefix: Prefix): void {
   }
   for (const row of prefix.others) {
     const output = row.output && pack(sql, `${id}/${row.key}/output`, unpack(sql, row.output));
-    insertStep(sql, id, row.key, { ...row, output });
+    // Sent, for all that is known: the run finds out as it would after a crash.
+    const doubtful = { state: "sent", output: null, finished_ms: null } as const;
+    insertStep(sql, id, row.key, { ...row, output, ...(row.state === "unknown" && doubtful) });
   }
 }
 

@@ -6,11 +6,12 @@ import { type Desk as ApprovalDesk, approvalsOfInvocation } from "./approval-des
 import { branchIn } from "./branch.ts";
 import { unpack } from "./content.ts";
 import type { InvocationRow } from "./invocations.ts";
+import { lineageOf } from "./lineage.ts";
 import { errorOf, type Desk } from "./replay.ts";
 import { listSteps, type StepRow } from "./steps.ts";
 
-/** Longest chain of invocations told, nearest first. */
-const LINEAGE = 32;
+/** Longest chain of invocations told. */
+const LONGEST = 32;
 
 /**
  * What an invocation was, did and cost, from its row and journal: content only as hashes. What its
@@ -53,7 +54,8 @@ export function receiptOf(at: ApprovalDesk, row: InvocationRow): Receipt {
     output_tokens: row.output_tokens,
     cost_micros: row.cost_micros,
     cost_usd: usd(row.cost_micros),
-    lineage: lineageOf(desk, row),
+    lineage: lineageOf(sql, row),
+    descent: descentOf(desk, row),
     redriven_from: row.redriven_from,
     forked_from: branch?.how === "fork" ? branch.from : null,
     input_hash: inputHash,
@@ -132,10 +134,10 @@ function approvalsOf(desk: ApprovalDesk, invocationId: string): Receipt["approva
 }
 
 /** Where it came from, as far as it is still here. */
-function lineageOf({ sql }: Desk, row: InvocationRow): string[] {
+function descentOf({ sql }: Desk, row: InvocationRow): string[] {
   const chain: string[] = [];
   let from = cameFrom(row);
-  while (from !== undefined && chain.length < LINEAGE && !chain.includes(from)) {
+  while (from !== undefined && chain.length < LONGEST && !chain.includes(from)) {
     chain.push(from);
     const before = sql.one<Pick<InvocationRow, "redriven_from" | "branch">>(
       "SELECT redriven_from, branch FROM invocation WHERE id = ?",

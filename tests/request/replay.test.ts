@@ -379,6 +379,30 @@ describe("K4: a run is resumed where it broke", () => {
     );
   });
 
+  it("K2, K4: a call whose outcome is unknown is not made again: people are asked, or say it at once", async () => {
+    const pay = { ...TOOL, name: "pay", url: `${FAR_SIDE}/cut`, idempotent: false };
+    const careful = await liveAgent(acme, "careful", { ...SPEC, tools: [pay] });
+    const first = await careful.start("[[tool-steps-1]] pay");
+    while ((await careful.get(first.id)).status !== "waiting");
+    await careful.cancel(first.id);
+    const calls = async () => (await seenBy(FAR_SIDE, { label: "cut" })).length;
+    expect(await calls()).toBe(1);
+    const asking = await acme.json<Invocation>(at(first.id, "resume"), 202, { method: "POST" });
+    let { status } = await careful.get(asking.id);
+    while (status === "running" || status === "accepted")
+      ({ status } = await careful.get(asking.id));
+    expect(status).toBe("waiting");
+    await careful.cancel(asking.id);
+    const json = { tool_results: [{ step: "tool.0#0", content: "it was paid" }] };
+    const told = await acme.json<Invocation>(at(first.id, "resume"), 202, { json });
+    expect(await careful.ended(told.id)).toMatchObject({
+      status: "succeeded",
+      output: { text: "done after 1" },
+    });
+    expect((await asked(told.id, 1))[0]?.messages.at(-1)?.content).toBe("it was paid");
+    expect(await calls()).toBe(1);
+  });
+
   it("K4: a crash of the resumed run loses nothing of what it took over", async () => {
     const broken = await agent.ask("[[tool-steps-2-1]] crash");
     await rekey("sk-mended");
@@ -412,6 +436,7 @@ describe("the receipt", () => {
       tools: [{ tool: "note", calls: 2 }],
       approvals: [],
       lineage: [],
+      descent: [],
     });
     expect(cost).toBeGreaterThan(0);
     expect(receipt.effects.reduce((sum, one) => sum + one.cost_micros, 0)).toBe(cost);
@@ -435,7 +460,7 @@ describe("the receipt", () => {
     const receipt = await acme.json<Receipt>(at(fork.id, "receipt"), 200);
     expect(receipt).toMatchObject({
       forked_from: id,
-      lineage: [id],
+      descent: [id],
       changes: { model: "openai/echo", instructions_hash: null },
       models: [{ model: "openai/echo", calls: 1 }],
     });
