@@ -1,11 +1,12 @@
 import { type Output, terminal } from "../../../core/invocations/contract.ts";
 import type { ProblemData } from "../../../core/problem.ts";
 import { bytesOf } from "../../../core/upstreams/body.ts";
-import { unpack } from "../content.ts";
+import { openJson, unpack } from "../content.ts";
 import type { Condition, Proxied } from "../contract-upstream.ts";
 import { findInvocation, type InvocationRow } from "../invocations.ts";
 import type { Kernel } from "../kernel.ts";
 import { streamOf, type Text } from "../text.ts";
+import type { Sql } from "../sql.ts";
 
 export type Waited = {
   readonly id: string;
@@ -51,16 +52,16 @@ function ended(kernel: Kernel, row: InvocationRow) {
     const bytes = bytesOf(body);
     return { kind: "answer", httpStatus, headers, body: bytes && whole(bytes) } as const;
   }
-  return { kind: "failed", problem: problemOf(row) } as const;
+  return { kind: "failed", problem: problemOf(kernel.sql, row) } as const;
 }
 
 function whole(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return streamOf([bytes][Symbol.iterator]());
 }
 
-function problemOf({ status, error }: InvocationRow): ProblemData {
+function problemOf(sql: Sql, { status, error }: InvocationRow): ProblemData {
   // Written by `giveUp` and by nothing else.
-  if (error !== null) return JSON.parse(error) as ProblemData;
+  if (error !== null) return JSON.parse(openJson(sql, error)) as ProblemData;
   return { code: "conflict", detail: `the invocation has ${status}` };
 }
 
