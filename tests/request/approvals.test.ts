@@ -11,7 +11,8 @@ import {
   readUntil,
   seenBy,
 } from "../fixtures/agent-runs.ts";
-import { type TestTenant, deliver, newKey, newWorld } from "../fixtures/world.ts";
+import { newPerson } from "../fixtures/people.ts";
+import { type TestTenant, deliver, newAgent, newKey, newWorld } from "../fixtures/world.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -51,6 +52,7 @@ beforeAll(async () => {
       pays("lapse-shut", { expires_in_s: 60 }),
       pays("fixed", { editable: false }),
       pays("named", { deciders: { users: [acme.adminId] } }),
+      pays("staffed", { deciders: { roles: ["operator"] } }),
     ],
   });
   asker = await newKey(acme);
@@ -65,8 +67,9 @@ afterEach(() => {
 /** A run that waits, and what it waits for. */
 async function waiting(
   input: string,
+  as = asker,
 ): Promise<{ readonly id: string; readonly approval: Approval }> {
-  const response = await agent.send(`[[tool-call]] ${input}`, { as: asker });
+  const response = await agent.send(`[[tool-call]] ${input}`, { as });
   const { id, status } = await response.json<{ id: string; status: string }>();
   expect([response.status, status]).toEqual([202, "waiting"]);
   return { id, approval: await pendingOf(id) };
@@ -127,6 +130,41 @@ describe("F67: a tool that people decide about", () => {
     expect(await status(say(named.approval, "approve"))).toBe(403);
     const weak = await newKey(acme, { scopes: ["approvals:read"] });
     expect(await status(say(approval, "approve", {}, weak))).toBe(403);
+  });
+
+  it("K9: roles decide where they let their holder decide about this very agent", async () => {
+    const { approval } = await waiting('staffed {"amount":7}');
+    const path = `/v1/approvals/${approval.id}/approve`;
+    const json = { digest: approval.digest };
+    const elsewhere = await newAgent(acme, "elsewhere");
+    const outsider = await newPerson(acme, "viewer");
+    const role = { principal: outsider.id, role: "operator", agent: elsewhere.id };
+    await acme.json("/v1/assignments", 201, { json: role });
+    const admin = await newPerson(acme, "admin");
+    const operator = await newPerson(acme, "operator");
+    expect(await status(outsider.ask(path, { json }))).not.toBe(200);
+    expect(await status(admin.ask(path, { json }))).toBe(403);
+    expect(await status(operator.ask(path, { json }))).toBe(200);
+  });
+
+  it("K9: a person is one, by whatever key: neither its own runs nor two votes", async () => {
+    const person = await newPerson(acme);
+    const key = async (scopes: readonly string[]) => {
+      const made = await person.ask("/v1/users/me/api-keys", { json: { name: "mine", scopes } });
+      return (await made.json<{ secret: string }>()).secret;
+    };
+    const own = await key(["agents:invoke", "approvals:decide"]);
+    const { approval } = await waiting('transfer {"amount":7}', own);
+    const path = `/v1/approvals/${approval.id}/approve`;
+    const json = { digest: approval.digest };
+    expect(await status(person.ask(path, { json }))).toBe(403);
+    expect(await status(say(approval, "approve", {}, await key(["approvals:decide"])))).toBe(403);
+    const paired = await waiting('paired {"amount":7}');
+    await (await say(paired.approval, "approve", {}, own)).text();
+    const again = await person.ask(`/v1/approvals/${paired.approval.id}/approve`, {
+      json: { digest: paired.approval.digest },
+    });
+    expect(await again.json<Approval>()).toMatchObject({ status: "pending", votes: [{}] });
   });
 
   it("K9: a rejection goes to the model and nothing is called", async () => {
