@@ -165,6 +165,9 @@ describe("a budget", () => {
     const other = { json: { input: "a", metadata: { user_id: "ada" } }, as: personal };
     const refused = await acme.ask("/a/users/invoke", other);
     expect(refused.status).toBe(422);
+    const inputs = [{ input: "a", metadata: { user_id: "ada" } }];
+    const batch = { json: { agent: "users", inputs }, as: personal };
+    expect((await acme.ask("/v1/batches", batch)).status).toBe(422);
     const own = await acme.json<Invocation>("/a/users/invoke", 200, {
       json: { input: "a" },
       as: personal,

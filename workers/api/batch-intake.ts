@@ -1,3 +1,4 @@
+import { madeFor } from "../serve/made-for.ts";
 import { type BatchInput, MAX_INPUTS } from "../../core/batches/contract.ts";
 import { noticesOf } from "../../core/batches/progress.ts";
 import {
@@ -41,12 +42,16 @@ export type Placing = {
   readonly redrivenFrom: string | null;
 };
 
-/** @throws Problem `forbidden`  naming the first input that the principal's statements do not allow */
+/**
+ * @throws Problem `forbidden`  naming the first input that the principal's statements do not allow |
+ *         `invalid` for one that a person's credential makes for somebody else
+ */
 export function demandItems(
   principal: Principal,
   live: LiveAgent,
   inputs: readonly BatchInput[],
 ): void {
+  for (const { metadata } of inputs) madeFor(principal, metadata);
   if (!looksAtAgents(principal)) return;
   const at = inputs.findIndex((input) => !permits(principal, live, input));
   if (at === -1) return;

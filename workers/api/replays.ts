@@ -22,6 +22,7 @@ import { recordAccess, recordAsking } from "./accesses.ts";
 import { branchCall } from "./branch-call.ts";
 import { jsonOf, locationOf, readJson } from "./object-json.ts";
 import { ById } from "./parameters.ts";
+import { madeFor } from "../serve/made-for.ts";
 import { type Home, found, homeOf } from "./runtime.ts";
 
 /** A body that may be left out, and may bring another input. */
@@ -54,7 +55,9 @@ export const replays = newRoutes()
     async (c) => {
       const { id } = c.req.valid("param");
       const home = await homeOf(c, id);
-      const wish = c.req.valid("json");
+      const asked = c.req.valid("json");
+      const whom = asked.metadata && madeFor(c.get("principal"), asked.metadata);
+      const wish = { ...asked, ...whom };
       const call = await branchCall(c, home.owner, `fork ${id}`, wish);
       const made = await recordAsking(c, "invocation.fork_requested", id, async () =>
         found(await home.runtime.fork(home.owner, id, wish, call)),

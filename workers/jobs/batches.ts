@@ -30,7 +30,9 @@ import { runtimeOf } from "../api/runtime.ts";
 import { permits } from "../edge/permits.ts";
 import { sealerOf } from "../edge/sealing.ts";
 import { type Services, servicesOf } from "../edge/services.ts";
+import type { Principal } from "../../core/principals/contract.ts";
 import { ownerOf } from "../serve/homes.ts";
+import { madeFor } from "../serve/made-for.ts";
 import { type Batch, type Message, putOff } from "./batch.ts";
 import { standingPrincipal } from "./standing.ts";
 
@@ -127,7 +129,7 @@ async function handOver(
     return seeTo(env, scope, batchId);
   }
   const inputs = openInputs(await sealerOf(services, scope, nowMs), scope, chunk);
-  const calls = inputs.map((input, i) => callOf(batch, live, input, chunk.first + i));
+  const calls = inputs.map((input, i) => callOf(batch, live, principal, input, chunk.first + i));
   const given = await handTo(env, scope.tenantId, live, calls, chunk.outcomes ?? []);
   const left = given.outcomes.includes(null);
   const dueAtMs = left ? nowMs + Math.max(given.retryAfterMs, 30_000) : null;
@@ -143,6 +145,7 @@ type Row = Awaited<ReturnType<typeof findBatch>>;
 function callOf(
   { id: batchId, speaker }: Row,
   { generation }: LiveAgent,
+  principal: Principal,
   input: BatchInput | null,
   item: number,
 ): Omit<Call, "owner"> | null {
@@ -158,7 +161,7 @@ function callOf(
     deltas: false,
     batch: batchId,
     ...(input.session_id === undefined ? {} : { sessionId: input.session_id }),
-    ...(input.metadata === undefined ? {} : { metadata: input.metadata }),
+    ...madeFor(principal, input.metadata),
     ...(input.max_cost_micros === undefined ? {} : { maxCostMicros: input.max_cost_micros }),
   };
 }
