@@ -31,8 +31,8 @@ export const MemorySpec = z.strictObject({
   recall: RecallSpec.prefault({}),
   /** Offer the model `remember` and `recall`. */
   tools: z.boolean().default(true),
-  /** Who reads what a run notes down: everybody who speaks with the agent, or the caller alone. */
-  shared: z.boolean().default(true),
+  /** Who recalls what a run notes down: the caller alone, or everybody who speaks with the agent. */
+  shared: z.boolean().default(false),
 });
 export type MemorySpec = z.infer<typeof MemorySpec>;
 

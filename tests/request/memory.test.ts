@@ -13,7 +13,7 @@ import {
   seenBy,
   type TestAgent,
 } from "../fixtures/agent-runs.ts";
-import { type TestTenant, newWorld } from "../fixtures/world.ts";
+import { type TestTenant, newKey, newWorld } from "../fixtures/world.ts";
 
 let acme: TestTenant;
 let agent: TestAgent;
@@ -98,6 +98,40 @@ describe("memory", () => {
   });
 });
 
+describe("whose it is", () => {
+  it("G7: a key narrowed to another agent finds no such agent, and no such item", async () => {
+    const other = await liveAgent(acme, "other", { memory: {} });
+    const item = await tell("The cellar is flooded.");
+    const as = await newKey(acme, { agent: other.slug });
+    const statusOf = async (path: string, json?: object) =>
+      (await acme.ask(path, { as, ...(json && { json }) })).status;
+    expect(await statusOf(`/v1/memories/${item.id}`)).toBe(404);
+    expect(await statusOf(`/v1/memories?agent=${agent.slug}`)).toBe(404);
+    expect(await statusOf("/v1/memories/search", { agent: agent.slug, query: "x" })).toBe(404);
+    expect(await statusOf("/v1/memories/forget", { agent: agent.slug, subject: "x" })).toBe(404);
+    expect(await statusOf(`/v1/memories?agent=${other.slug}`)).toBe(200);
+  });
+
+  it("a spec whose memory could not work is refused, with the place", async () => {
+    const tool = { kind: "clock", name: "recall" };
+    const spec = {
+      kind: "llm",
+      memory: { embeddings: "nobody/small" },
+      replicas: 2,
+      tools: [tool],
+    };
+    const json = { slug: "unable", name: "Unable", spec };
+    await acme.json("/v1/agents", 201, { json });
+    const refused = await acme.ask("/v1/agents/unable/publish", { method: "POST" });
+    const { errors } = await refused.json<{ errors: { pointer: string }[] }>();
+    expect(errors.map(({ pointer }) => pointer)).toEqual([
+      "/memory/embeddings",
+      "/memory",
+      "/tools/0/name",
+    ]);
+  });
+});
+
 describe("recall in a run", () => {
   it("F62: is a journaled step before the first model call, and what the model is told", async () => {
     await tell("Ida's invoice number is 4711.", { subject: "ida" });
@@ -136,7 +170,8 @@ describe("recall in a run", () => {
     const args = JSON.stringify({ text: "Pia plays the bassoon.", subject: "pia" });
     const done = await agent.ask(`[[tool-call]] remember ${args}`);
     expect(done.status).toBe("succeeded");
-    const { data } = await search("bassoon");
+    expect((await search("bassoon")).data).toEqual([]); // it is the caller's alone
+    const { data } = await search("bassoon", { reader: acme.keyId });
     expect(data.map(({ text }) => text)).toContain("Pia plays the bassoon.");
     const item = await acme.json<Memory>(`/v1/memories/${data[0]?.id}`, 200);
     expect(item.source).toEqual({
