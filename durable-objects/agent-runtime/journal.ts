@@ -86,6 +86,10 @@ export class JournalSteps implements Steps {
     if (mode === "verify") {
       for (const row of known) {
         this.#compare(row, this.#hash(row.key, i, produced), produced);
+        // What a fork took over was said by the model that the first run asked.
+        if (row.attempt > 0 && row.name !== this.#refOf(row.key, produced)) {
+          throw new Diverged(row.key, `${row.key} asks another model`, produced);
+        }
         if (row === done) break;
       }
     }
@@ -127,11 +131,15 @@ export class JournalSteps implements Steps {
 
   /** Hash of what the spec's model in the place that `key` names is asked. */
   #hash(key: string, i: number, produced: readonly ModelMessage[]): string {
-    const { spec } = this.#place.installed;
-    const refs = [spec.model, ...spec.fallback];
-    const ref = refs[Number(key.slice(key.indexOf("#") + 1))];
-    if (ref === undefined) throw new Diverged(key, `${key} has no model in the spec`, produced);
+    const ref = this.#refOf(key, produced);
     return hashOf(this.#kernel, requestFor(this.#kernel, this.#place, ref, i, produced));
+  }
+
+  #refOf(key: string, produced: readonly ModelMessage[]): string {
+    const { spec } = this.#place.installed;
+    const ref = [spec.model, ...spec.fallback][Number(key.slice(key.indexOf("#") + 1))];
+    if (ref === undefined) throw new Diverged(key, `${key} has no model in the spec`, produced);
+    return ref;
   }
 
   #compare(row: StepRow, hash: string, produced: readonly ModelMessage[]): void {

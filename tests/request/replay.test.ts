@@ -154,6 +154,11 @@ describe("K3: an invocation is replayed without the world", () => {
     });
     await redeploy(acme, changing, { ...SPEC, max_steps: 1 });
     expect(await replayed(id, { version: 3 })).toMatchObject({ verdict: "diverged", version: 3 });
+    await addProvider(acme, "other");
+    await redeploy(acme, changing, { ...SPEC, model: "other/gpt-4o" });
+    expect(await replayed(id, { version: 4 })).toMatchObject({
+      divergence: { step: "model.0#0", detail: "model.0#0 asks another model" },
+    });
     expect((await acme.ask(at(id, "replay"), { json: { version: 99 } })).status).toBe(422);
   });
 
