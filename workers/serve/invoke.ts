@@ -52,8 +52,9 @@ export const invoke = newRoutes().post(
     const found = liveAgent({ arrival, principal, ...wanted });
     const agent = found instanceof Promise ? await found : found;
     const wish = preferenceOf(c.req.header("prefer"), c.req.header("accept"));
-    const owner = homeOf(c.env, { arrival, principal, agent, body });
-    const asked = { arrival, principal, agent, body, deltas: wish.kind !== "wait" };
+    const key = idempotencyKeyOf(arrival.request.headers);
+    const asked = { arrival, principal, agent, body, key, deltas: wish.kind !== "wait" };
+    const owner = homeOf(c.env, asked);
     const call = callOf(asked, owner instanceof Promise ? await owner : owner);
     const runtime = runtimeOf(c.env, call.owner);
     if (wish.kind === "stream") return streamed(Problem.unwrap(await runtime.stream(call)));
@@ -66,24 +67,22 @@ type Asked = {
   readonly principal: Principal;
   readonly agent: LiveAgent;
   readonly body: InvokeBody;
+  /** `Idempotency-Key`. */
+  readonly key: string | undefined;
   /** The caller watches, now or later: the model's words go to the log as they come. */
   readonly deltas: boolean;
 };
 
-function homeOf(
-  env: Env,
-  { arrival, principal, agent, body }: Omit<Asked, "deltas">,
-): Owner | Promise<Owner> {
+function homeOf(env: Env, { principal, agent, body, key }: Asked): Owner | Promise<Owner> {
   return ownerOf(env, principal.tenantId ?? "", agent, {
     principal: speakerId(principal),
     sessionId: body.session_id,
-    idempotencyKey: idempotencyKeyOf(arrival.request.headers),
+    idempotencyKey: key,
   });
 }
 
-function callOf({ arrival, principal, agent, body, deltas }: Asked, owner: Owner): Call {
+function callOf({ arrival, principal, agent, body, key, deltas }: Asked, owner: Owner): Call {
   const { request, requestId } = arrival;
-  const key = idempotencyKeyOf(request.headers);
   const traceparent = traceparentOf(request.headers);
   return {
     owner,
