@@ -9,6 +9,7 @@ import { runtimeOf } from "../../workers/api/runtime.ts";
 import { servicesOf } from "../../workers/edge/services.ts";
 import { resealSome } from "../../workers/jobs/reseal.ts";
 import { FAR_SIDE, type TestAgent, addProvider, liveAgent } from "../fixtures/agent-runs.ts";
+import { httpAgent } from "../fixtures/http-agents.ts";
 import { exportOf, importFile, setStatus } from "../fixtures/moving.ts";
 import { type TestTenant, deliver, newWorld } from "../fixtures/world.ts";
 import { applyD1Migrations, reset } from "cloudflare:test";
@@ -85,6 +86,32 @@ describe("F104: content that is sealed", () => {
     expect(JSON.stringify(await agent.events(first.id))).toContain("message.completed");
     const again = await agent.send(`${WORDS} 👋`, { body, key: "k-1" });
     expect(await again.json()).toMatchObject({ id: first.id });
+  });
+
+  it("is what a run is executed again over, and what it is carried on from", async () => {
+    await seal(true);
+    const agent = await liveAgent(acme, "support", { model: "openai/tool-call", tools: [TOOL] });
+    const { id } = await agent.ask(WORDS);
+    await evictDurableObject(agent.stub());
+    const replayed = await acme.json(`/v1/invocations/${id}/replay`, 200, { method: "POST" });
+    expect(replayed).toMatchObject({ verdict: "equal" });
+    expect(JSON.stringify(await acme.json(`/v1/invocations/${id}/receipt`, 200))).toContain(id);
+    expect(await lying(agent)).not.toContain(WORDS);
+  });
+
+  it("is what went through an endpoint's agent too, both ways, and why it failed", async () => {
+    await seal(true);
+    const agent = await httpAgent(acme, "fronted");
+    const proxied = await agent.proxy("/echo", { method: "PUT", raw: WORDS });
+    expect(await proxied.text()).toContain(WORDS);
+    const refusing = await httpAgent(acme, "refusing", {
+      upstream: { invoke_path: "/status-404" },
+    });
+    const failed = await refusing.ask(WORDS);
+    expect(failed).toMatchObject({ status: "failed", error: { code: "upstream_failed" } });
+    await deliver("berth-ledger", [agent.owner, refusing.owner]);
+    for (const one of [agent, refusing]) expect(await lying(one)).not.toContain(WORDS);
+    expect(await listed()).not.toContain(WORDS);
   });
 
   it("is written as it is asked for: what was in clear stays, what was sealed still opens", async () => {
