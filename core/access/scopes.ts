@@ -29,6 +29,8 @@ export function aboutAgents(scope: Scope): boolean {
 
 const ABOUT_AGENTS: ReadonlySet<Scope> = new Set(
   SCOPES.filter((scope) =>
-    /^(?:agents|deployments|invocations|sessions|memories|knowledge|approvals|schedules|usage|external-agents):/.test(scope),
+    /^(?:agents|deployments|invocations|sessions|memories|knowledge|approvals|schedules|usage|external-agents):/.test(
+      scope,
+    ),
   ),
 );

@@ -129,50 +129,56 @@ export type ObjectPage = {
 export type HeldLeases = { readonly ok: true; readonly accounts: readonly Account[] };
 
 /** The RPC surface of AgentRuntime. Refusals are values; an exception is a defect. */
-export type AgentRuntimeRpc = MemoryRpc & WaitsRpc &
-  ReplaysRpc & QueueRpc &
+export type AgentRuntimeRpc = MemoryRpc &
+  WaitsRpc &
+  ReplaysRpc &
+  QueueRpc &
   UpstreamRpc &
   HandoverRpc & {
-  /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
-  invoke(call: Call, waitMs: number): Promise<Answered | Refusal>;
-  /** The same, answering with the event stream as SSE bytes from the first event on. */
-  stream(call: Call): Promise<Streaming | Refusal>;
-  /** Has it the session of this name, or the request of this key? Not for what is another's. */
-  knows(owner: Owner, addressed: Addressed): Promise<boolean>;
-  get(owner: Owner, invocationId: string): Promise<Found | Refusal>;
-  steps(owner: Owner, invocationId: string): Promise<Found | Refusal>;
-  /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */
-  events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal>;
-  cancel(owner: Owner, invocationId: string): Promise<Found | Refusal>;
-  /** What is held of these leases; `give`: what of it is free goes back. */
-  leases(owner: Owner, asked: readonly Asked[], give: boolean): Promise<HeldLeases | Refusal>;
-  /** Run what is live now, and end what a stop holds. */
-  obey(owner: Owner): Promise<Acknowledged | Refusal>;
-  /** A new invocation from a terminal one's input (`redriven_from`), same session. */
-  retry(owner: Owner, invocationId: string, call: Omit<Call, "input">): Promise<Answered | Refusal>;
-  /** Store a release without making it live; idempotent by generation. */
-  install(release: Release): Promise<Acknowledged | Refusal>;
-  /** An `llm` agent is healthy when its spec resolves and its providers' keys open. */
-  health(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
-  /** Take up what is left to do, and what is live by now: for one that nobody calls. */
-  visit(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
-  /** Up to `limit` unacknowledged ledger entries, oldest first. */
-  ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
-  acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal>;
-  /**
-   * Stop everything, over restarts too, until something is asked while the tenant is active.
-   *
-   * @param open  `cancel`: what is open ends as cancelled, and is owed to the ledger.
-   */
-  rest(owner: Owner, open?: "cancel"): Promise<Acknowledged | Refusal>;
-  /** Rows of an object at rest, in one order always. */
-  exportPage(owner: Owner, cursor?: ObjectCursor): Promise<ObjectPage | Refusal>;
-  /** Rows into an object that is nobody's, or that `transfer` began to fill; it rests then. */
-  importPage(
-    owner: Owner,
-    transfer: string,
-    rows: readonly ObjectRow[],
-  ): Promise<Acknowledged | Refusal>;
-  /** Nothing of it is left but that it was erased; again is no error. */
-  erase(owner: Owner): Promise<Acknowledged | Refusal>;
-};
+    /** Accept and start; resolves at the terminal state, or after `waitMs` with what is known. */
+    invoke(call: Call, waitMs: number): Promise<Answered | Refusal>;
+    /** The same, answering with the event stream as SSE bytes from the first event on. */
+    stream(call: Call): Promise<Streaming | Refusal>;
+    /** Has it the session of this name, or the request of this key? Not for what is another's. */
+    knows(owner: Owner, addressed: Addressed): Promise<boolean>;
+    get(owner: Owner, invocationId: string): Promise<Found | Refusal>;
+    steps(owner: Owner, invocationId: string): Promise<Found | Refusal>;
+    /** SSE bytes after sequence number `after` (0 = all), until the terminal event. */
+    events(owner: Owner, invocationId: string, after: number): Promise<FoundEvents | Refusal>;
+    cancel(owner: Owner, invocationId: string): Promise<Found | Refusal>;
+    /** What is held of these leases; `give`: what of it is free goes back. */
+    leases(owner: Owner, asked: readonly Asked[], give: boolean): Promise<HeldLeases | Refusal>;
+    /** Run what is live now, and end what a stop holds. */
+    obey(owner: Owner): Promise<Acknowledged | Refusal>;
+    /** A new invocation from a terminal one's input (`redriven_from`), same session. */
+    retry(
+      owner: Owner,
+      invocationId: string,
+      call: Omit<Call, "input">,
+    ): Promise<Answered | Refusal>;
+    /** Store a release without making it live; idempotent by generation. */
+    install(release: Release): Promise<Acknowledged | Refusal>;
+    /** An `llm` agent is healthy when its spec resolves and its providers' keys open. */
+    health(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
+    /** Take up what is left to do, and what is live by now: for one that nobody calls. */
+    visit(owner: Owner, generation: number): Promise<Acknowledged | Refusal>;
+    /** Up to `limit` unacknowledged ledger entries, oldest first. */
+    ledger(owner: Owner, limit: number): Promise<LedgerPage | Refusal>;
+    acknowledge(owner: Owner, ids: readonly string[]): Promise<Acknowledged | Refusal>;
+    /**
+     * Stop everything, over restarts too, until something is asked while the tenant is active.
+     *
+     * @param open  `cancel`: what is open ends as cancelled, and is owed to the ledger.
+     */
+    rest(owner: Owner, open?: "cancel"): Promise<Acknowledged | Refusal>;
+    /** Rows of an object at rest, in one order always. */
+    exportPage(owner: Owner, cursor?: ObjectCursor): Promise<ObjectPage | Refusal>;
+    /** Rows into an object that is nobody's, or that `transfer` began to fill; it rests then. */
+    importPage(
+      owner: Owner,
+      transfer: string,
+      rows: readonly ObjectRow[],
+    ): Promise<Acknowledged | Refusal>;
+    /** Nothing of it is left but that it was erased; again is no error. */
+    erase(owner: Owner): Promise<Acknowledged | Refusal>;
+  };

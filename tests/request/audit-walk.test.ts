@@ -17,7 +17,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   "POST /auth/register": "asks for a mail; whoever opens its link becomes a user, with an entry",
   "POST /auth/password/forgot": "asks for a mail, alike for an address that nobody has",
   "POST /auth/token": "hands out what ends by itself and is stored nowhere",
-  "POST /callbacks/:id/:proof": "whoever was given the address answers a step of a run, in its journal",
+  "POST /callbacks/:id/:proof":
+    "whoever was given the address answers a step of a run, in its journal",
   "POST /v1/keys/verify": "asks whether a key is good, and changes nothing but its meter",
 };
 
