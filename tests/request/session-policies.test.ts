@@ -177,7 +177,8 @@ describe("merge", () => {
     const body = { session_id: "one" };
     const first = await agent.start("[[hang]] first", { body });
     await underWay(first);
-    const next = await Promise.all(["x", "y", "z"].map((input) => agent.start(input, { body })));
+    const next: Invocation[] = [];
+    for (const input of ["x", "y", "z"]) next.push(await agent.start(input, { body }));
     expect(new Set(next.map(({ id }) => id)).size).toBe(1);
     await agent.cancel(first.id);
     const done = await agent.ended(next[0]?.id ?? "");
