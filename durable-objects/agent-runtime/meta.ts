@@ -1,7 +1,16 @@
 import type { Sql } from "./sql.ts";
 
 /** What the object knows about itself, one row each, read together once. */
-export type MetaKey = "schema" | "owner" | "live" | "aside" | "resting" | "arrived" | "erased" | "retained" | "upstream";
+export type MetaKey =
+  | "schema"
+  | "owner"
+  | "live"
+  | "aside"
+  | "resting"
+  | "arrived"
+  | "erased"
+  | "retained"
+  | "upstream";
 
 export class Meta {
   readonly #sql: Sql;

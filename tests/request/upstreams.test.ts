@@ -259,6 +259,25 @@ describe("the proxy", () => {
     expect(await plain.took("lost")).toHaveLength(1);
   });
 
+  it("F112: a request that was stored is sent again when somebody asks for it", async () => {
+    const first = await plain.proxy("/echo/again", { method: "PUT", raw: "böse" });
+    await first.text();
+    const again = await acme.json<{ id: string; redriven_from: string }>(
+      `/v1/invocations/${invocationOf(first)}/retry`,
+      202,
+      { method: "POST" },
+    );
+    expect(again.redriven_from).toBe(invocationOf(first));
+    const { status, output } = await plain.ended(again.id);
+    expect(status).toBe("succeeded");
+    expect(JSON.parse(output?.response?.body?.data ?? "")).toMatchObject({
+      method: "PUT",
+      path: "/plain/echo/again",
+      body: "böse",
+      headers: { "idempotency-key": `${again.id}/upstream.0#0` },
+    });
+  });
+
   it("is for http agents: any other has no upstream", async () => {
     await acme.json("/v1/agents", 201, { json: { slug: "draft", name: "Draft" } });
     expect((await acme.ask("/a/draft/proxy/x")).status).toBe(503);
