@@ -100,7 +100,8 @@ function checkEffect(
 
 /** A schema whose arguments come with the key of the call. */
 function keyed({ properties, required }: JsonSchema): JsonSchema {
-  const declared = typeof properties === "object" && properties !== null ? properties : {};
+  const plain = typeof properties === "object" && !Array.isArray(properties);
+  const declared = plain ? properties : {};
   const needed = Array.isArray(required) ? required : [];
   return {
     properties: { ...declared, idempotency_key: { type: "string" } },

@@ -98,7 +98,7 @@ export async function askModel(
       kernel.breakers.succeeded(upstream);
       return answer;
     } catch (e) {
-      heard(kernel, claim, upstream, e);
+      heard(kernel, claim, { upstream, probed: door.probe }, e);
       if (!current(kernel, claim)) throw new Fenced();
       if (!(e instanceof ModelFailure) || !sent || "answer" in sent) throw e;
       retryable ||= e.retryable && retries(claim.installed.spec.retry, e.kind);
@@ -114,17 +114,17 @@ export async function askModel(
   throw waiting(kernel, claim, undefined, shut);
 }
 
-/** A provider that is not asked for now. */
+/** A provider, and whether its breaker's probe is, or was, this call. */
 type Shut = { readonly upstream: string; readonly probed: boolean };
 
 const LET_THROUGH = { ok: true, probe: false } as const;
 
 /** What a call that did not answer tells of its provider; what no retry mends tells nothing. */
-function heard(kernel: Kernel, claim: LlmClaim, upstream: string, e: unknown): void {
+function heard(kernel: Kernel, claim: LlmClaim, { upstream, probed }: Shut, e: unknown): void {
   const { breakers, now } = kernel;
   const fault = e instanceof ModelFailure && e.retryable && current(kernel, claim);
-  if (!fault) breakers.released(upstream);
-  else breakers.failed(upstream, now(), claim.installed.spec.breaker, e.retryAfterMs);
+  if (fault) breakers.failed(upstream, now(), claim.installed.spec.breaker, e.retryAfterMs);
+  else if (probed) breakers.released(upstream);
 }
 
 /** Once a provider that is not asked for now is back the run may go on: it waits for that. */

@@ -78,14 +78,15 @@ async function send(kernel: Kernel, claim: Claim, call: Doubtful): Promise<ToolR
   try {
     const answer = await perform(kernel, key, () => tool.call(args, { idempotencyKey, signal }));
     kernel.faults.at("after-tool");
-    if (breaker) report(kernel, call, answer.temporary);
+    if (breaker) report(kernel, call, answer.temporary, false);
     const { content, isError, temporary } = answer;
     if (!temporary) return { content, isError };
     if (probe) throwIfParked(kernel, claim, tool);
     if (!left) return { content, isError };
     throw again(kernel, claim, key, retry, tries, temporary.retryAfterMs);
   } catch (e) {
-    if (e instanceof ToolFailure && breaker) report(kernel, call, e.kind && { kind: e.kind }, true);
+    const fault = e instanceof ToolFailure && e.kind ? { kind: e.kind } : undefined;
+    if (fault ?? probe) report(kernel, call, fault, true);
     if (!current(kernel, claim)) throw new Fenced();
     if (!(e instanceof ToolFailure)) throw e;
     if (!e.sent) return { content: e.message, isError: true };
@@ -133,7 +134,7 @@ function report(
   { breakers, now }: Kernel,
   { tool }: Doubtful,
   fault: ToolAnswer["temporary"],
-  unanswered = false,
+  unanswered: boolean,
 ): void {
   const breaker = tool.rules?.breaker;
   if (!breaker) return;
