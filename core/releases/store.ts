@@ -125,7 +125,10 @@ async function pointerOf(
   return { environment, replica, deploymentId, versionId, ...rest, ...objects };
 }
 
-type Source = Pick<Release, "agentSlug" | "paused" | "versionId" | "version" | "specHash" | "spec"> & {
+type Source = Pick<
+  Release,
+  "agentSlug" | "paused" | "versionId" | "version" | "specHash" | "spec"
+> & {
   readonly projectId: string;
 };
 type Place = Pick<
