@@ -73,6 +73,7 @@ export class Health {
     const { health } = installed.spec.upstream;
     this.#dueMs = health === undefined ? undefined : now() + health.interval_ms;
     const there = await this.#asked(installed);
+    if (this.#subject() === undefined) return there; // erased meanwhile: nothing is left of it
     this.#checkedMs = now();
     if (there) this.#up(installed.upstream.name);
     else if (health !== undefined) this.#failed(health.failures);
