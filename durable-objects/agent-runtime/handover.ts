@@ -75,6 +75,7 @@ export async function results(
   owner: Owner,
   ids: readonly string[],
 ): Promise<Results | Refusal> {
+  if (!self.ownership.holds(owner)) return refuse("not_found", "no such agent");
   const found = [];
   for (const id of ids) {
     const one = await self.find(owner, id);

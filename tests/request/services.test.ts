@@ -55,7 +55,8 @@ it("F192, G7: an agent's object answers each of its calls for its own owner alon
     const said = { ...foreign, owner: foreign, generation: 99, principal: "key_x", input: '"x"' };
     for (const name of callable(AgentRuntime)) {
       const stub = agent.stub() as unknown as Methods; // any method, by its name
-      const told = await stub[name]?.(said, known, known, known);
+      const lists: Readonly<Record<string, unknown>> = { handOver: [said], results: [known] };
+      const told = await stub[name]?.(said, lists[name] ?? known, known, known);
       const refused = told === false || told === undefined || Object(told).ok === false;
       expect([name, refused, told]).toEqual([name, true, told]);
       expect([name, JSON.stringify(told ?? null).includes("What is ours?")]).toEqual([name, false]);
