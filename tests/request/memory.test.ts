@@ -112,6 +112,15 @@ describe("whose it is", () => {
     expect(await statusOf(`/v1/memories?agent=${other.slug}`)).toBe(200);
   });
 
+  it("an agent that was never deployed knows nothing yet", async () => {
+    await acme.json("/v1/agents", 201, { json: { slug: "unborn", name: "Unborn" } });
+    const empty = { data: [], next_cursor: null };
+    expect(await acme.json("/v1/memories?agent=unborn", 200)).toEqual(empty);
+    expect(await acme.json("/v1/knowledge?agent=unborn", 200)).toEqual(empty);
+    const json = { agent: "unborn", subject: "x" };
+    expect(await acme.json("/v1/memories/forget", 200, { json })).toMatchObject({ turns: 0 });
+  });
+
   it("a spec whose memory could not work is refused, with the place", async () => {
     const tool = { kind: "clock", name: "recall" };
     const spec = {

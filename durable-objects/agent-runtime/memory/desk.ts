@@ -1,4 +1,5 @@
 /** What is asked of an agent's memory from outside of its runs. */
+import type { Forgotten } from "../../../core/memories/contract.ts";
 import { refuse, type Refusal } from "../../../core/problem.ts";
 import type {
   DocumentGiven,
@@ -25,6 +26,7 @@ const EMBED_TIMEOUT_MS = 30_000;
 type WithMemory = LlmInstalled & Required<Pick<LlmInstalled, "memory">>;
 type Open = { readonly ok: true; readonly installed: WithMemory } | Refusal;
 
+const NOTHING: Forgotten = { memories: 0, documents: 0, passages: 0, turns: 0, summaries: 0 };
 const FULL = refuse("conflict", "the agent's memory is full: forget something first");
 const MISSING = refuse("not_found", "no such memory");
 
@@ -66,6 +68,7 @@ export class MemoryDesk implements MemoryRpc {
   }
 
   async memories(owner: Owner, { asOfMs, ...listing }: MemoryListing) {
+    if (this.#nobodys) return rows([]);
     const refused = await this.#refused(owner);
     if (refused) return refused;
     const { sql, now } = this.#now.kernel;
@@ -92,6 +95,7 @@ export class MemoryDesk implements MemoryRpc {
   }
 
   async forget(owner: Owner, target: Target) {
+    if (this.#nobodys) return { ok: true as const, forgotten: NOTHING };
     const refused = await this.#refused(owner);
     if (refused) return refused;
     const { sql } = this.#now.kernel;
@@ -119,6 +123,7 @@ export class MemoryDesk implements MemoryRpc {
   }
 
   async documents(owner: Owner, { after = "", limit }: Parameters<MemoryRpc["documents"]>[1]) {
+    if (this.#nobodys) return rows([]);
     const refused = await this.#refused(owner);
     return refused ?? rows(listDocuments(this.#now.kernel.sql, after, limit));
   }
@@ -128,6 +133,11 @@ export class MemoryDesk implements MemoryRpc {
     if (refused) return refused;
     const { sql } = this.#now.kernel;
     return findDocument(sql, id) ? rows(listPassages(sql, id, after, limit)) : MISSING;
+  }
+
+  /** Nothing was ever installed here: there is nothing to know, which is no error. */
+  get #nobodys(): boolean {
+    return this.#now.ownership.owner === undefined;
   }
 
   async #refused(owner: Owner): Promise<Refusal | undefined> {
