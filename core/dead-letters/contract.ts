@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { InvokeBody } from "../invocations/contract.ts";
+import { Invocation, InvokeBody } from "../invocations/contract.ts";
 import { PageQuery } from "../page.ts";
 import { ResumeBody } from "../replays/contract.ts";
 
@@ -38,9 +38,9 @@ export type DeadLetter = z.infer<typeof DeadLetter>;
 
 /** What only the agent's object holds of it. */
 export const LetterContent = z.object({
-  input: z.union([z.string(), z.array(z.unknown())]),
+  input: Invocation.shape.input,
   /** What it is asked instead when it is re-driven; null when that is its own input. */
-  amended_input: z.union([z.string(), z.array(z.unknown())]).nullable(),
+  amended_input: Invocation.shape.input.nullable(),
   /** Of the amendment; 1 before the first. */
   revision: z.number().int(),
   amended_at: z.string().nullable(),

@@ -138,6 +138,9 @@ export class Replays {
     input: string | undefined,
   ): Promise<Planned> {
     if (installed.kind !== "llm") {
+      const { step, model, instructions, tool_results: results } = wish;
+      const fits = [step, model, instructions, results].every((it) => it === undefined);
+      if (!fits) return refuse("invalid", "an endpoint has one step, and neither model nor prompt");
       return { ok: true, prefix: emptyPrefix(installed, aside, branch) };
     }
     const stop = this.#stopOf(row, wish);

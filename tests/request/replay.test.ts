@@ -214,6 +214,22 @@ describe("K3: an http agent's run is held against its journal", () => {
     expect(await far.ended(made.id)).toMatchObject({ status: "succeeded", redriven_from: dead.id });
     expect((await far.took("say")).at(-1)?.key).toBe(`${dead.id}/upstream.0#0`);
   });
+
+  it("K3: a proxied request is replayed, forked as it was sent, and compared", async () => {
+    const far = await httpAgent(acme, "far-proxied", { upstream: { idempotent: true } });
+    const asked = { method: "POST", raw: "words", headers: { "content-type": "text/plain" } };
+    await (await far.proxy("/say/twice?n=1", asked)).text();
+    const [first] = await far.rows<{ id: string }>("SELECT id FROM invocation");
+    const id = first?.id ?? "";
+    await far.events(id);
+    expect(await replayed(id)).toMatchObject({ verdict: "equal" });
+    expect((await acme.ask(at(id, "fork"), { json: { step: 0 } })).status).toBe(422);
+    const made = await acme.json<Invocation>(at(id, "fork"), 202, { json: {} });
+    expect(await far.ended(made.id)).toMatchObject({ status: "succeeded", forked_from: id });
+    expect((await far.took("say")).map(({ body }) => body)).toEqual(["words", "words"]);
+    const diff = await acme.json<Diff>(`${at(id, "diff")}?to=${made.id}`, 200);
+    expect(diff.input.same).toBe(true);
+  });
 });
 
 describe("K3: an invocation is forked from a step", () => {
