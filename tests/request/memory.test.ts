@@ -342,6 +342,29 @@ describe("forgetting", () => {
     expect(await forget("quirin", of)).toMatchObject({ memories: 0, turns: 0 });
   });
 
+  it("K14: reaches what was forked from a turn that was told of it, and forks of those", async () => {
+    const of = await liveAgent(acme, "forks-too", { memory: {} });
+    await tell("Oda is allergic to walnut.", { subject: "oda" }, of);
+    const told = await of.ask("What is Oda allergic to?");
+    const fork = async (id: string) => {
+      const json = { step: "model.0#0", model: "openai/gpt-4o-mini" };
+      const made = await acme.json<{ id: string }>(`/v1/invocations/${id}/fork`, 202, { json });
+      await of.ended(made.id);
+      return made.id;
+    };
+    const first = await fork(told.id);
+    const second = await fork(first);
+    expect(JSON.stringify(await of.steps(second))).toContain("walnut");
+    expect(await forget("oda", of)).toMatchObject({ memories: 1, turns: 3 });
+    for (const id of [told.id, first, second]) {
+      const left = await of.rows(
+        `SELECT output FROM step WHERE invocation_id = '${id}' AND output IS NOT NULL`,
+      );
+      expect(left).toEqual([]);
+      await acme.json(`/v1/invocations/${id}`, 410);
+    }
+  });
+
   it("K14: a turn that is open loses its words when it has ended, before the next is told anything", async () => {
     const of = await liveAgent(acme, "open", { memory: {} });
     await tell("Rieke keeps bees.", { subject: "rieke" }, of);

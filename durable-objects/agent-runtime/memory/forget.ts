@@ -2,8 +2,9 @@
  * Forgetting: an item, or all that is about a subject, out of every place it has come to.
  *
  * O1  Items, documents, their passages, vectors and index entries go.
- * O2  Turns in which it was learned, or which were told of it, lose what was said in them: their
- *     rows stay, as what was used and owed, but no history, replay or export has their words.
+ * O2  Turns in which it was learned, or which were told of it, lose what was said in them, and so do
+ *     those that repeat them or were forked from them: their rows stay, as what was used and owed,
+ *     but no history, replay or export has their words.
  * O3  Summaries made from such turns go, with every later one of the session; the next turn that
  *     needs one makes it anew from what is left.
  * O4  A turn that is still open keeps what it was told until it has ended, and no later turn of the
@@ -59,14 +60,23 @@ function ownersOf(sql: Sql, target: Target): string[] {
     .map(({ owner }) => owner);
 }
 
-/** Where these were learned, and what was told of them. */
+/**
+ * Where these were learned, and what was told of them; and what went on from such a turn, or was
+ * asked what it was asked: that took over its words, and is linked to nothing by itself.
+ */
 function turnsOf(sql: Sql, owners: readonly string[]): readonly string[] {
   return sql
     .all<{ id: string }>(
-      `SELECT m.source AS id FROM memory m
-         WHERE m.source IS NOT NULL AND m.id IN (SELECT value FROM json_each(?1))
-       UNION SELECT r.invocation_id FROM recalled r
-         WHERE r.owner IN (SELECT value FROM json_each(?1))`,
+      `WITH RECURSIVE later (id, origin) AS MATERIALIZED (
+         SELECT id, redriven_from FROM invocation WHERE redriven_from IS NOT NULL
+         UNION SELECT id, branch ->> '$.from' FROM invocation WHERE branch IS NOT NULL),
+       turn (id) AS (
+         SELECT m.source FROM memory m
+           WHERE m.source IS NOT NULL AND m.id IN (SELECT value FROM json_each(?1))
+         UNION SELECT r.invocation_id FROM recalled r
+           WHERE r.owner IN (SELECT value FROM json_each(?1))
+         UNION SELECT later.id FROM turn JOIN later ON later.origin = turn.id)
+       SELECT id FROM turn`,
       JSON.stringify(owners),
     )
     .map(({ id }) => id);
