@@ -85,7 +85,13 @@ export const EFFECT_RULE: ApprovalRule = ApprovalRule.parse({ on_expiry: "fail",
  * | `happened` | –                                    | it did, and gave this result            |
  */
 export type Decision =
-  | { readonly verdict: "approved"; readonly approvalId: string; readonly arguments: unknown }
+  | {
+      readonly verdict: "approved";
+      readonly approvalId: string;
+      readonly arguments: unknown;
+      /** They are not what the run asked for. */
+      readonly edited: boolean;
+    }
   | { readonly verdict: "rejected"; readonly approvalId: string; readonly reason: string }
   | { readonly verdict: "happened"; readonly approvalId: string; readonly result: string };
 

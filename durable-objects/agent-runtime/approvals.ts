@@ -141,6 +141,24 @@ export function digestOf(sha256: Kernel["sha256"], what: Subject): string {
   return sha256(canonical(what));
 }
 
+/**
+ * What a person let a call be made with, where that is not what the model asked for.
+ *
+ * @throws RunFailure  `journal_mismatch` when the approval is not as it was signed.
+ */
+export function changedArguments(kernel: Kernel, claim: Claim, stepKey: string): unknown {
+  const row = kernel.sql.one<ApprovalRow>(
+    `SELECT * FROM approval WHERE invocation_id = ? AND step_key = ? AND kind = 'tool'
+     AND status = 'approved'`,
+    claim.id,
+    stepKey,
+  );
+  if (!row) return undefined;
+  if (standingOf(kernel, claim.installed.release.tenantId, row) === "bad") throw mismatch(row);
+  const decision = decisionOf(kernel.sql, row);
+  return decision.verdict === "approved" && decision.edited ? decision.arguments : undefined;
+}
+
 /** The run has ended another way: nobody decides any more. In the transaction of that end. */
 export function withdrawApprovals(kernel: Kernel, invocationId: string): void {
   const open = kernel.sql.all<ApprovalRow & { readonly generation: number }>(
@@ -171,9 +189,12 @@ function decisionOf(sql: Sql, row: ApprovalRow): Decision {
   const approvalId = row.id;
   const answer = answerOf(sql, row);
   const asked: unknown = JSON.parse(unpack(sql, row.input));
-  const args = Object.hasOwn(answer, "arguments") ? answer.arguments : asked;
   const status = row.status === "expired" ? EXPIRED[ruleOf(row).on_expiry] : row.status;
-  if (status === "approved") return { verdict: "approved", approvalId, arguments: args };
+  if (status === "approved") {
+    const args = Object.hasOwn(answer, "arguments") ? answer.arguments : asked;
+    const edited = canonical(args) !== canonical(asked);
+    return { verdict: "approved", approvalId, arguments: args, edited };
+  }
   if (status === "happened") {
     return { verdict: "happened", approvalId, result: answer.result ?? "" };
   }

@@ -11,7 +11,8 @@ import { canonical } from "../../core/json/canonical.ts";
 import type { ProblemData } from "../../core/problem.ts";
 import type { ToolResult } from "../../core/tools/contract.ts";
 import { openJson, sealJson, unpack } from "./content.ts";
-import { hold, isHeld } from "./consent.ts";
+import { changedArguments } from "./approvals.ts";
+import { hold, isHeld, unnoted } from "./consent.ts";
 import { appendEvents } from "./events.ts";
 import { RunFailure } from "./failure.ts";
 import type { InvocationRow } from "./invocations.ts";
@@ -106,11 +107,9 @@ function sendUndo(kernel: Kernel, claim: LlmClaim, step: StepRow): SentCall | un
   const key = undoKey(step.key);
   const row = findStep(sql, claim.id, key);
   if (!tool || row?.state === "failed") return undefined;
-  const output = outputOf(sql, step);
   const args = argumentsOf(tool.offer.inputSchema["properties"], {
     idempotency_key: `${claim.branch?.origin ?? claim.id}/${step.key}`,
-    ...objectIn(step.input === null ? "" : unpack(sql, step.input)),
-    ...(output && "result" in output ? objectIn(output.result.content) : {}),
+    ...madeWith(kernel, claim, step),
   });
   const text = canonical(args);
   const call = { id: key, name, arguments: text };
@@ -129,6 +128,23 @@ function sendUndo(kernel: Kernel, claim: LlmClaim, step: StepRow): SentCall | un
   });
   claim.seq += 1;
   return { key, call, tool, args, result: undefined, doubtful: false };
+}
+
+/** The arguments a call went out with, a person's where one changed them, and what it gave. */
+function madeWith(
+  kernel: Kernel,
+  claim: LlmClaim,
+  step: StepRow,
+): Readonly<Record<string, unknown>> {
+  const { sql } = kernel;
+  const changed = changedArguments(kernel, claim, step.key);
+  const asked = step.input === null ? "" : unpack(sql, step.input);
+  const output = outputOf(sql, step);
+  const said = output && "result" in output ? output.result.content : "";
+  return {
+    ...objectIn(changed === undefined ? asked : JSON.stringify(changed)),
+    ...objectIn(changed === undefined ? said : unnoted(said, changed)),
+  };
 }
 
 /**

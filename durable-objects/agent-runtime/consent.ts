@@ -45,7 +45,7 @@ export function cleared(
   });
   moveStep(kernel.sql, claim.id, key, "planned", "sent");
   if (decision.verdict === "approved") {
-    return { args: decision.arguments, edited: decision.arguments !== args };
+    return { args: decision.arguments, edited: decision.edited };
   }
   const reason = decision.verdict === "rejected" ? decision.reason : "";
   const content = `The call was not approved. ${reason}`.trim();
@@ -54,8 +54,17 @@ export function cleared(
 
 /** The model asked for other arguments than those it went out with: it is told. */
 export function noted({ content, isError }: ToolResult, args: unknown): ToolResult {
-  const note = `A person changed the arguments before it was called: ${JSON.stringify(args)}`;
-  return { content: `${content}\n\n${note}`, isError };
+  return { content: content + noteOf(args), isError };
+}
+
+/** What the tool itself said. */
+export function unnoted(content: string, args: unknown): string {
+  const note = noteOf(args);
+  return content.endsWith(note) ? content.slice(0, -note.length) : content;
+}
+
+function noteOf(args: unknown): string {
+  return `\n\nA person changed the arguments before it was called: ${JSON.stringify(args)}`;
 }
 
 /**

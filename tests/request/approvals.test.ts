@@ -113,6 +113,7 @@ describe("F67: a tool that people decide about", () => {
     const done = await agent.ended(id);
     expect(done.status).toBe("succeeded");
     expect(await callsOf(id)).toMatchObject([{ body: '{"amount":7}' }]);
+    expect(done.output?.text).not.toContain("changed the arguments");
     expect(namesOf(await agent.events(id))).toEqual(
       expect.arrayContaining(["approval.requested", "invocation.waiting", "tool.returned"]),
     );

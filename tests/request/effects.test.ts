@@ -188,6 +188,28 @@ describe("a compensation", () => {
     expect(told.at(-3)?.data).toMatchObject({ name: "cancel", compensates: "tool.0#0" });
   });
 
+  it("F76: undoes what a person let be done, and not what the model had asked for", async () => {
+    const input_schema = { type: "object", properties: { receipt: {}, seat: {} } };
+    const agent = await liveAgent(acme, "changed-mind", {
+      max_steps: 1,
+      tools: [
+        tool("book", "effect", { compensate_with: "cancel", idempotent: true, approval: {} }),
+        tool("cancel", "cancel", { input_schema, idempotent: true, offered: false }),
+      ],
+    });
+    const waits = await agent.send('[[tool-call]] book {"seat":7}', { as: asker });
+    const { id } = await waits.json<Invocation>();
+    const [row] = await agent.rows<{ id: string; digest: string }>(
+      "SELECT id, digest FROM approval WHERE invocation_id = ?",
+      id,
+    );
+    const json = { digest: row?.digest, arguments: { seat: 8 } };
+    await acme.json(`/v1/approvals/${row?.id}/approve`, 200, { json });
+    expect((await agent.ended(id)).error?.code).toBe("step_limit");
+    const [request] = await seenBy(FAR_SIDE, { key: `${id}/undo.0#0` });
+    expect(JSON.parse(request?.body ?? "")).toEqual({ receipt: `${id}/tool.0#0`, seat: 8 });
+  });
+
   it("F76: that fails keeps no other from being made, and the run says so", async () => {
     const agent = await liveAgent(acme, "stuck", {
       tools: [
