@@ -1,15 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { LlmSpec } from "../agents/spec.ts";
 import { deleteAgent, getAgent, putDraft } from "../agents/store.ts";
-import {
-  beginBuilding,
-  createDeployment,
-  failDeployment,
-  findLiveAgent,
-  finishLive,
-  getDeployment,
-  listDeployments,
-} from "../deployments/store.ts";
+import { createDeployment } from "../deployments/store.ts";
+import { beginBuilding, failDeployment } from "../deployments/store-builds.ts";
+import { findLiveAgent } from "../deployments/store-live.ts";
+import { finishLive } from "../deployments/store-pointer.ts";
+import { getDeployment, listDeployments } from "../deployments/store-reads.ts";
 import type { Build } from "../deployments/contract.ts";
 import { newId } from "../ids.ts";
 import { defaultProjectId } from "../projects/contract.ts";

@@ -2,12 +2,10 @@ import { describe, expect, it } from "vitest";
 import { getAgent } from "../agents/store.ts";
 import { setPaused } from "../agents/store-pause.ts";
 import { listAudit } from "../audit/store.ts";
-import {
-  createDeployment,
-  beginBuilding,
-  findLiveAgent,
-  finishLive,
-} from "../deployments/store.ts";
+import { createDeployment } from "../deployments/store.ts";
+import { beginBuilding } from "../deployments/store-builds.ts";
+import { findLiveAgent } from "../deployments/store-live.ts";
+import { finishLive } from "../deployments/store-pointer.ts";
 import { buildRelease, loadRelease } from "../releases/store.ts";
 import { NOON, newAgent, newTenant, missing, type Open, refusal } from "./suite-world.ts";
 

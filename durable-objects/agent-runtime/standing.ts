@@ -1,7 +1,7 @@
 import { findConsoleSession } from "../../core/console-sessions/store.ts";
 import type { ConsoleSession } from "../../core/console-sessions/contract.ts";
 import { tenantScope, type PlatformScope } from "../../core/db/scope.ts";
-import { findLiveAgent } from "../../core/deployments/store.ts";
+import { findLiveAgent } from "../../core/deployments/store-live.ts";
 import { findKey } from "../../core/keys/store.ts";
 import type { Meter } from "../../core/limits/contract.ts";
 import { Problem, type ProblemCode, type ProblemData } from "../../core/problem.ts";

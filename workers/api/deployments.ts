@@ -4,7 +4,8 @@ import {
   Deployment,
   DeploymentSummary,
 } from "../../core/deployments/contract.ts";
-import { createDeployment, getDeployment, listDeployments } from "../../core/deployments/store.ts";
+import { createDeployment } from "../../core/deployments/store.ts";
+import { getDeployment, listDeployments } from "../../core/deployments/store-reads.ts";
 import { PageQuery } from "../../core/page.ts";
 import { replays } from "../edge/idempotency.ts";
 import { answers, may, newRoutes, takes } from "../edge/routes.ts";

@@ -19,7 +19,7 @@ import {
 } from "../../core/batches/store-chunks.ts";
 import { type PlatformScope, type TenantScope, tenantScope } from "../../core/db/scope.ts";
 import type { LiveAgent } from "../../core/deployments/contract.ts";
-import { findLiveAgent } from "../../core/deployments/store.ts";
+import { findLiveAgent } from "../../core/deployments/store-live.ts";
 import { isId, newId } from "../../core/ids.ts";
 import { Problem } from "../../core/problem.ts";
 import { listObjects } from "../../core/runtime-objects/store.ts";

@@ -13,12 +13,9 @@ import { z } from "zod";
 import { acknowledgeOutbox } from "../../core/db/outbox.ts";
 import { type PlatformScope, type TenantScope, tenantScope } from "../../core/db/scope.ts";
 import type { Build } from "../../core/deployments/contract.ts";
-import {
-  beginBuilding,
-  failDeployment,
-  finishLive,
-  getDeployment,
-} from "../../core/deployments/store.ts";
+import { beginBuilding, failDeployment } from "../../core/deployments/store-builds.ts";
+import { finishLive } from "../../core/deployments/store-pointer.ts";
+import { getDeployment } from "../../core/deployments/store-reads.ts";
 import type { Release } from "../../core/deployments/release.ts";
 import { isId } from "../../core/ids.ts";
 import { priceOf } from "../../core/models/cost.ts";

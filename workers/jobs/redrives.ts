@@ -16,7 +16,7 @@ import {
   takeRedrives,
   tellRedrive,
 } from "../../core/dead-letters/store-redrives.ts";
-import { findLiveAgent } from "../../core/deployments/store.ts";
+import { findLiveAgent } from "../../core/deployments/store-live.ts";
 import { newId, tagOf } from "../../core/ids.ts";
 import { type Principal, speakerId } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";

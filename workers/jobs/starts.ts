@@ -1,6 +1,6 @@
 /** Invocations that nobody sends: those of schedules and triggers. */
 import type { TenantScope } from "../../core/db/scope.ts";
-import { findLiveAgent } from "../../core/deployments/store.ts";
+import { findLiveAgent } from "../../core/deployments/store-live.ts";
 import { newId } from "../../core/ids.ts";
 import type { InvokeBody } from "../../core/invocations/contract.ts";
 import { Problem } from "../../core/problem.ts";

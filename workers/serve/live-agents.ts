@@ -1,6 +1,6 @@
 import { getAgent } from "../../core/agents/store.ts";
 import type { LiveAgent } from "../../core/deployments/contract.ts";
-import { findLiveAgent } from "../../core/deployments/store.ts";
+import { findLiveAgent } from "../../core/deployments/store-live.ts";
 import type { Principal } from "../../core/principals/contract.ts";
 import { Problem } from "../../core/problem.ts";
 import { placeOf } from "../api/narrowing.ts";
