@@ -2,6 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Approval, ApprovalSummary } from "../../core/approvals/contract.ts";
+import type { Schedule } from "../../core/schedules/contract.ts";
 import {
   FAR_SIDE,
   type TestAgent,
@@ -146,6 +147,36 @@ describe("F67: a tool that people decide about", () => {
     expect(await status(outsider.ask(path, { json }))).not.toBe(200);
     expect(await status(admin.ask(path, { json }))).toBe(403);
     expect(await status(operator.ask(path, { json }))).toBe(200);
+  });
+
+  it("K9: is decided by nobody who had a hand in the schedule it runs under, gone or not", async () => {
+    const scopes = [
+      "schedules:read",
+      "schedules:write",
+      "agents:invoke",
+      "approvals:decide",
+    ] as const;
+    const [maker, changer] = [await newKey(acme, { scopes }), await newKey(acme, { scopes })];
+    const json = { agent: agent.id, name: "daily", cron: "0 6 * * *", input: "nothing" };
+    const made = await acme.json<Schedule>("/v1/schedules", 201, { json, as: maker });
+    const path = `/v1/schedules/${made.id}`;
+    const at = (revision: number) => ({ "if-match": `"${revision}"` });
+    const changed = { method: "PATCH", headers: at(made.revision), as: changer };
+    const patch = { input: '[[tool-call]] transfer {"amount":7}' };
+    const { revision } = await acme.json<Schedule>(path, 200, { ...changed, json: patch });
+    const run = { method: "POST", as: changer };
+    const { invocation_id: id } = await acme.json<{ invocation_id: string }>(
+      `${path}/run`,
+      202,
+      run,
+    );
+    await readUntil(await acme.ask(`/v1/invocations/${id}/events`), "invocation.waiting");
+    const gone = { method: "DELETE", headers: at(revision), as: maker };
+    expect(await status(acme.ask(path, gone))).toBe(204);
+    const approval = await pendingOf(id);
+    expect(await status(say(approval, "approve", {}, changer))).toBe(403);
+    expect(await status(say(approval, "approve", {}, maker))).toBe(403);
+    expect(await status(say(approval, "approve"))).toBe(200);
   });
 
   it("K9: a person is one, by whatever key: neither its own runs nor two votes", async () => {
