@@ -77,6 +77,18 @@ export function findByKey(sql: Sql, principal: string, key: string): InvocationR
   );
 }
 
+/** All of that key, one of each principal: the index is walked from principal to principal. */
+export function findByKeyOfAny(sql: Sql, key: string): readonly InvocationRow[] {
+  return sql.all<InvocationRow>(
+    `WITH RECURSIVE asker(id) AS (
+       SELECT min(principal) FROM invocation WHERE idem IS NOT NULL
+       UNION ALL SELECT (SELECT min(principal) FROM invocation
+         WHERE idem IS NOT NULL AND principal > asker.id) FROM asker WHERE asker.id IS NOT NULL)
+     SELECT i.* FROM asker JOIN invocation i ON i.principal = asker.id AND i.idem = ?`,
+    key,
+  );
+}
+
 /** What the release adds to a row to make the wire form. */
 export type Naming = { readonly agent: string; readonly environment: string };
 

@@ -12,7 +12,7 @@ import type { Answered, Call, Found, Owner } from "./contract.ts";
 import type { Amendment, BranchCall, ResumeWish } from "./contract-replays.ts";
 import { pullVersion } from "./installation.ts";
 import type { Incarnation } from "./incarnation.ts";
-import { findByKey, type InvocationRow, metadataOf } from "./invocations.ts";
+import { findByKey, findByKeyOfAny, type InvocationRow, metadataOf } from "./invocations.ts";
 import type { Kernel } from "./kernel.ts";
 import { amend, amendedInput, contentOf } from "./letters.ts";
 import { emptyPrefix, planPrefix, type Planned } from "./prefix.ts";
@@ -99,6 +99,8 @@ export class Replays {
       sessionId: row.session_id,
       redrivenFrom: row.id,
     };
+    const made = wish.amended ? redriveOf(sql, id, call) : undefined;
+    if (made) return this.#self.branch({ ...whole, ...made }, undefined);
     if (this.#known(call)) return this.#self.branch(whole, undefined);
     const was = branchOf(row);
     const forked = Object.keys(was?.changes ?? {}).length > 0 ? row.version : undefined;
@@ -262,6 +264,13 @@ function kept(sql: Sql, row: InvocationRow, wish: Pick<ForkBody, "metadata" | "m
     ...(metadata === undefined ? {} : { metadata }),
     ...(maxCostMicros === undefined ? {} : { maxCostMicros }),
   };
+}
+
+/** Whoever handed a letter on first, and died over it, it was done: nobody does it again. */
+function redriveOf(sql: Sql, from: string, { idempotencyKey: key, fingerprint }: BranchCall) {
+  const rows = key === undefined ? [] : findByKeyOfAny(sql, key);
+  const made = rows.find((it) => it.redriven_from === from && it.fingerprint === fingerprint);
+  return made && { principal: made.principal };
 }
 
 function branchOf(row: InvocationRow): Branch | undefined {

@@ -257,6 +257,42 @@ describe("F99: bulk re-drives", () => {
     expect((await acme.ask(`${path}/cancel`, { method: "POST" })).status).toBe(409);
   });
 
+  it("F99: what an agent would take a moment later is no refusal", async () => {
+    const slow = await liveAgent(acme, "slow", SPEC);
+    for (let n = 0; n < 3; n += 1) await dead(`[[tool-steps-1-1]] ${n}`, slow);
+    const limits = { requests_per_minute: 1 };
+    await redeploy(acme, slow, { ...SPEC, limits });
+    await mended(async () => {
+      const json = { agent: "slow", fresh: true };
+      const asked = await acme.json<Redrive>("/v1/dead-letters/redrive", 202, { json });
+      const path = `/v1/dead-letters/redrives/${asked.id}`;
+      const progress = () => acme.json<Redrive>(path, 200);
+      while ((await progress()).redriven < 1);
+      await sweepAt(Date.now() + MINUTE_MS);
+      expect(await progress()).toMatchObject({ status: "running", redriven: 1, refused: 0 });
+      await redeploy(acme, slow, SPEC);
+      await sweepAt(Date.now() + 2 * MINUTE_MS);
+      await sweepAt(Date.now() + 3 * MINUTE_MS);
+      expect(await progress()).toMatchObject({ status: "done", redriven: 3, refused: 0 });
+    });
+  });
+
+  it("K4: handed on by one who died over it, and then by another, it is the same", async () => {
+    const { id } = await dead("[[tool-steps-1-1]] twice");
+    await mended(async () => {
+      const path = `/v1/dead-letters/${id}/redrive`;
+      const first = await acme.json<Invocation>(path, 202, { method: "POST" });
+      await env.DB.prepare(
+        "UPDATE dead_letter SET state = 'redriving', taken_at_ms = 0 WHERE id = ?",
+      )
+        .bind(id)
+        .run();
+      const as = await newKey(acme, { agent: "fragile" });
+      const second = await acme.json<Invocation>(path, 202, { method: "POST", as });
+      expect(second.id).toBe(first.id);
+    });
+  });
+
   it("F25: a key of one agent re-drives its own letters alone", async () => {
     await liveAgent(acme, "narrow", SPEC);
     const as = await newKey(acme, { agent: "narrow" });

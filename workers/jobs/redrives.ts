@@ -19,7 +19,7 @@ import {
 import { findLiveAgent } from "../../core/deployments/store-live.ts";
 import { newId, tagOf } from "../../core/ids.ts";
 import { type Principal, speakerId } from "../../core/principals/contract.ts";
-import { Problem } from "../../core/problem.ts";
+import { Problem, type ProblemCode } from "../../core/problem.ts";
 import type { ResumeBody } from "../../core/replays/contract.ts";
 import { findObjectByTag } from "../../core/runtime-objects/store.ts";
 import { getOwnTenant } from "../../core/tenants/store.ts";
@@ -85,10 +85,22 @@ async function wave(
   const { version, fresh } = counted;
   const wish = { fresh: fresh === 1, ...(version === null ? {} : { version }) };
   const outcomes = await Promise.all(ids.map((id) => tried(job, scope, principal, id, wish)));
-  const redriven = outcomes.filter(Boolean).length;
-  const told = { redriven, refused: ids.length - redriven, position: ids.at(-1) };
-  return tellRedrive(scope, counted, told, nowMs);
+  const redriven = outcomes.filter((it) => it === "made").length;
+  const patient = nowMs - row.createdAtMs < PATIENCE_MS;
+  // That one, and what was refused behind it, is taken again.
+  const first = patient ? outcomes.indexOf("later") : -1;
+  const settled = first === -1 ? outcomes : outcomes.slice(0, first);
+  const refused = settled.filter((it) => it !== "made").length;
+  const told = { redriven, refused, position: ids[settled.length - 1] };
+  if (first === -1) return tellRedrive(scope, counted, told, nowMs);
+  await tellRedrive(scope, counted, { ...told, end: "later" }, nowMs);
+  return undefined;
 }
+
+/** The agent may take it a moment later: a re-drive waits for that. */
+const PASSING: ReadonlySet<ProblemCode> = new Set<ProblemCode>(["rate_limited", "overloaded"]);
+/** For so long; then what it would not take is refused, and keeps no others waiting. */
+const PATIENCE_MS = 86_400_000;
 
 async function tried(
   job: RedriveJob,
@@ -96,13 +108,13 @@ async function tried(
   principal: Principal,
   id: string,
   wish: ResumeBody,
-): Promise<boolean> {
+): Promise<"made" | "refused" | "later"> {
   try {
     await redriveLetter(job, scope, principal, id, wish);
-    return true;
+    return "made";
   } catch (error) {
     if (!(error instanceof Problem)) logFault("a dead letter", error);
-    return false;
+    return error instanceof Problem && PASSING.has(error.code) ? "later" : "refused";
   }
 }
 
