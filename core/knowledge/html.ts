@@ -149,7 +149,8 @@ function meant(entity: string): string {
 function tidy(text: string): string {
   return text
     .replaceAll("\u00a0", " ")
-    .replaceAll(/ *\n */g, "\n")
+    .replaceAll(/ +/g, " ")
+    .replaceAll(/ ?\n ?/g, "\n")
     .replaceAll(/\n{3,}/g, "\n\n")
     .trim();
 }

@@ -50,6 +50,10 @@ describe("HTML", () => {
     );
   });
 
+  it("G14: spaces between tags are one, however many", () => {
+    expect(textOfHtml(`a${" <b>".repeat(200_000)}${"&nbsp;".repeat(200_000)}b`)).toBe("a b");
+  });
+
   it.each(["<", "<p", "<script>", "<!--", "&#99999999;&#xD800;&valueOf;", '<a href="'])(
     "G14: %j is read to its end",
     (html) => {
@@ -90,6 +94,16 @@ function twoPages(first: string, second: string, more: readonly string[] = []): 
     ),
     ...more,
   );
+}
+
+/** The first objects of a file with one page, whose fourth says `/F Do /F 1 Tf (a) Tj` often. */
+function page(resources: string, contents = "4 0 R"): readonly string[] {
+  return [
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    "<< /Kids [3 0 R] >>",
+    `<< /Type /Page /Contents ${contents} /Resources << ${resources} >> >>`,
+    stream("", "/F 1 Tf (a) Tj /F Do ".repeat(20)),
+  ];
 }
 
 /** A few kilobytes that would be 40 MB. */
@@ -141,6 +155,44 @@ describe("PDF", () => {
     ["a bomb", BOMB],
   ])("refuses %s", async (_name, bytes) => {
     await expect(textOfPdf(bytes)).rejects.toThrow(BrokenPdf);
+  });
+
+  it.each([
+    [
+      "forms that draw themselves",
+      pdf(...page("/XObject << /F 5 0 R >>"), stream("/Subtype /Form", "/F Do ".repeat(30))),
+    ],
+    [
+      "a stream that is a page a million times",
+      pdf(...page("", `[${"5 0 R ".repeat(4000)}]`), stream("", " ".repeat(10_000))),
+    ],
+    [
+      "ranges of codes, over and over",
+      pdf(
+        ...page("/Font << /F 6 0 R >>"),
+        stream("", `1 beginbfrange ${"<0000> <ffff> <0041> ".repeat(100)} endbfrange`),
+        "<< /ToUnicode 5 0 R >>",
+      ),
+    ],
+    [
+      "widths, over and over",
+      pdf(
+        ...page("/Font << /F 6 0 R >>"),
+        `<< /W [${"0 65535 5 ".repeat(100)}] >>`,
+        "<< /DescendantFonts [5 0 R] >>",
+      ),
+    ],
+  ])("G14: refuses what is small and takes hours to read: %s", async (_name, bytes) => {
+    await expect(textOfPdf(bytes)).rejects.toThrow("too laborious");
+  });
+
+  it("G14: a tree of pages deeper than any stack is left out", async () => {
+    const kids = Array.from({ length: 60_000 }, (_, n) => `<< /Kids [${n + 3} 0 R] >>`);
+    expect(await textOfPdf(pdf("<< /Type /Catalog /Pages 2 0 R >>", ...kids))).toBe("");
+  });
+
+  it("G14: what follows an object is not read for every object before it", async () => {
+    expect(await textOfPdf(latin1(`%PDF-1.4\n${"9 0 obj<<>>(".repeat(100_000)}`))).toBe("");
   });
 
   it("G14: whatever stands in a file, it is read to an end", async () => {

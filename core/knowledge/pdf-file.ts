@@ -5,7 +5,7 @@
  *
  * @source ISO 32000-1:2008, 7.4 (filters), 7.5.7 (object streams).
  */
-import { bytesOfHex, Name, Reader, Ref, Word, type Dict, type Value } from "./pdf-syntax.ts";
+import { bytesOfHex, Name, Reader, Ref, type Dict, type Value } from "./pdf-syntax.ts";
 
 /** A file that cannot be read; the message says why, without quoting it. */
 export class BrokenPdf extends Error {
@@ -15,6 +15,13 @@ export class BrokenPdf extends Error {
 /** All that is unpacked of one file, in bytes: a few kilobytes can be made to stand for gigabytes. */
 const MOST_UNPACKED = 24 * 1024 * 1024;
 const MOST_OBJECTS = 200_000;
+/**
+ * All that is read of one file, in characters, and the same again as often as it is named: pages may
+ * share a stream, a form may draw itself, a font may say everything a thousand times.
+ */
+const MOST_READ = 32 * 1024 * 1024;
+
+const STREAM = /[\0\t\n\f\r ]*stream(?![A-Za-z])/y;
 
 type Stream = { readonly dict: Dict; readonly raw: string };
 
@@ -22,6 +29,7 @@ export class PdfFile {
   readonly #objects = new Map<number, Value>();
   readonly #streams = new Map<number, Stream>();
   #left = MOST_UNPACKED;
+  #unread = MOST_READ;
 
   /** @throws BrokenPdf */
   static async open(bytes: Uint8Array): Promise<PdfFile> {
@@ -34,6 +42,12 @@ export class PdfFile {
     file.#scan(text);
     await file.#unpackObjects();
     return file;
+  }
+
+  /** Account for so much that is read once more. @throws BrokenPdf  of what takes too long */
+  spend(units: number): void {
+    this.#unread -= units;
+    if (this.#unread < 0) throw new BrokenPdf("is too laborious to read");
   }
 
   /** Objects in the order of their numbers. */
@@ -74,8 +88,10 @@ export class PdfFile {
     const filters = filter instanceof Name ? [filter] : this.list(filter);
     let data: string | undefined = stream.raw;
     for (const it of filters) {
+      if (data !== undefined) this.spend(data.length);
       data = data === undefined ? undefined : await this.#unfilter(this.nameOf(it), data);
     }
+    this.spend((data?.length ?? 0) + 1);
     return data;
   }
 
@@ -91,9 +107,10 @@ export class PdfFile {
       this.#streams.delete(number);
       head.lastIndex = Math.max(head.lastIndex, reader.at);
       if (!(value instanceof Map)) continue;
-      const after = reader.next();
-      if (!(after instanceof Word) || after.word !== "stream") continue;
-      const { start, end } = this.#extent(text, reader.at, value as Dict);
+      // Looked for and not read: what stands there may be as long as the file.
+      STREAM.lastIndex = reader.at;
+      if (!STREAM.test(text)) continue;
+      const { start, end } = this.#extent(text, STREAM.lastIndex, value as Dict);
       this.#streams.set(number, { dict: value as Dict, raw: text.slice(start, end) });
       head.lastIndex = end;
     }
@@ -126,8 +143,11 @@ export class PdfFile {
         const id = heads.next();
         const offset = heads.next();
         if (typeof id !== "number" || typeof offset !== "number") break;
-        const value = new Reader(data, first + offset).next();
-        if (value !== undefined && !this.#objects.has(id)) this.#objects.set(id, value);
+        if (this.#objects.has(id)) continue;
+        const reader = new Reader(data, first + offset);
+        const value = reader.next();
+        this.spend(Math.max(0, reader.at - first - offset));
+        if (value !== undefined) this.#objects.set(id, value);
       }
     }
   }
@@ -163,12 +183,17 @@ export class PdfFile {
   }
 }
 
+/** Of ASCII85, in which one character may stand for four bytes. */
+const MOST_DIGITS = 10_000_000;
+
 function bytesOf85(data: string): string {
   const digits = data
     .replace(/~>[^]*$/, "")
     .replaceAll(/[^!-uz]/g, "")
     .replaceAll("z", "!!!!!");
-  let out = "";
+  if (digits.length > MOST_DIGITS) throw new BrokenPdf("unpacks to too much");
+  const out = new Uint8Array(digits.length);
+  let length = 0;
   for (let i = 0; i < digits.length; i += 5) {
     const group = digits.slice(i, i + 5);
     let sum = 0;
@@ -176,9 +201,10 @@ function bytesOf85(data: string): string {
     const bytes = [sum / 2 ** 24, sum / 2 ** 16, sum / 2 ** 8, sum].map(
       (it) => Math.floor(it) & 255,
     );
-    out += String.fromCharCode(...bytes.slice(0, group.length - 1));
+    out.set(bytes.slice(0, group.length - 1), length);
+    length += group.length - 1;
   }
-  return out;
+  return oneByteText(out.subarray(0, length));
 }
 
 function oneByteText(bytes: Uint8Array): string {

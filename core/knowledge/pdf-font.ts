@@ -31,7 +31,7 @@ async function decodeOf(file: PdfFile, dict: Dict): Promise<Decode> {
   const table = await file.data(dict.get("ToUnicode"));
   const wide = file.nameOf(dict.get("Subtype")) === "Type0";
   if (table !== undefined) {
-    const map = readTable(table);
+    const map = readTable(file, table);
     if (map.codes.size > 0) return mapped(map.codes, wide ? 2 : map.width, wide ? () => "" : latin);
   }
   // Glyphs of a font by their number, and nothing that says what they are.
@@ -41,10 +41,14 @@ async function decodeOf(file: PdfFile, dict: Dict): Promise<Decode> {
 }
 
 const MOST_CODES = 70_000;
+/** Longest that one code stands for, in bytes: a ligature, an accent upon it. */
+const MOST_OF_CODE = 32;
+/** A code is about as much work as so many characters that are read. */
+const CODE_UNITS = 8;
 
 type Table = { readonly codes: ReadonlyMap<string, string>; readonly width: number };
 
-function readTable(text: string): Table {
+function readTable(file: PdfFile, text: string): Table {
   const codes = new Map<string, string>();
   const reader = new Reader(text);
   let width = 1;
@@ -56,7 +60,7 @@ function readTable(text: string): Table {
     }
     if (value.word === "endcodespacerange") width = widthOf(held);
     if (value.word === "endbfchar") readCharacters(held, codes);
-    if (value.word === "endbfrange") readRanges(held, codes);
+    if (value.word === "endbfrange") readRanges(file, held, codes);
     held = [];
   }
   return { codes, width };
@@ -73,25 +77,27 @@ function readCharacters(held: readonly Value[], codes: Map<string, string>): voi
   }
 }
 
-function readRanges(held: readonly Value[], codes: Map<string, string>): void {
+function readRanges(file: PdfFile, held: readonly Value[], codes: Map<string, string>): void {
   for (let i = 0; i + 2 < held.length; i += 3) {
     const [low, high, target] = [held[i], held[i + 1], held[i + 2]];
     if (!(low instanceof Bytes) || !(high instanceof Bytes)) continue;
     const from = numberOf(low.bytes);
     const to = Math.min(numberOf(high.bytes), from + 0xffff);
+    file.spend(Math.max(0, to - from) * CODE_UNITS);
     for (let code = from; code <= to && codes.size < MOST_CODES; code += 1) {
       const text = Array.isArray(target)
         ? (target as readonly Value[])[code - from]
         : target instanceof Bytes
           ? advanced(target, code - from)
           : undefined;
-      if (text instanceof Bytes) codes.set(bytesOf(code, low.bytes.length), utf16(text.bytes));
+      if (text instanceof Bytes)
+        codes.set(bytesOf(code, Math.min(low.bytes.length, 4)), utf16(text.bytes));
     }
   }
 }
 
 function advanced({ bytes }: Bytes, by: number): Bytes {
-  const head = bytes.slice(0, -2);
+  const head = bytes.slice(0, -2).slice(0, MOST_OF_CODE);
   return new Bytes(head + bytesOf((numberOf(bytes.slice(-2)) + by) & 0xffff, 2));
 }
 
@@ -122,7 +128,7 @@ function differing(list: readonly Value[]): ReadonlyMap<string, string> {
 
 function utf16(bytes: string): string {
   let out = "";
-  for (let i = 0; i + 1 < bytes.length; i += 2) {
+  for (let i = 0; i + 1 < Math.min(bytes.length, MOST_OF_CODE); i += 2) {
     out += String.fromCharCode(numberOf(bytes.slice(i, i + 2)));
   }
   return out.replaceAll("\0", "");

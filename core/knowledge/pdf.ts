@@ -11,6 +11,9 @@ import { Bytes, Name, Reader, Word, type Dict, type Value } from "./pdf-syntax.t
 const MOST_PAGES = 5000;
 const MOST_UNITS = 4_000_000;
 const DEEPEST = 8;
+/** To draw a form is about as much work as to read so many characters. */
+const DRAW_UNITS = 64;
+const DEEPEST_PAGE = 100;
 
 /** @returns Markdown: a heading `Page n` for each page that holds text. @throws BrokenPdf */
 export async function textOfPdf(bytes: Uint8Array): Promise<string> {
@@ -37,14 +40,14 @@ function pagesOf(file: PdfFile): readonly Dict[] {
   const catalogue = all.findLast((dict) => file.nameOf(dict.get("Type")) === "Catalog");
   const pages: Dict[] = [];
   const seen = new Set<Dict>();
-  const walk = (value: Value | undefined): void => {
+  const walk = (value: Value | undefined, depth: number): void => {
     const node = file.dict(value);
-    if (!node || seen.has(node) || pages.length >= MOST_PAGES) return;
+    if (!node || seen.has(node) || pages.length >= MOST_PAGES || depth > DEEPEST_PAGE) return;
     seen.add(node);
-    if (node.has("Kids")) for (const kid of file.list(node.get("Kids"))) walk(kid);
+    if (node.has("Kids")) for (const kid of file.list(node.get("Kids"))) walk(kid, depth + 1);
     else pages.push(node);
   };
-  walk(catalogue?.get("Pages"));
+  walk(catalogue?.get("Pages"), 0);
   if (pages.length > 0) return pages;
   return all.filter((dict) => file.nameOf(dict.get("Type")) === "Page").slice(0, MOST_PAGES);
 }
@@ -64,7 +67,10 @@ async function contentsOf(file: PdfFile, value: Value | undefined): Promise<read
   const one = await file.data(value);
   if (one !== undefined) return [one];
   const parts: string[] = [];
-  for (const it of file.list(value)) parts.push((await file.data(it)) ?? "");
+  for (const it of file.list(value)) {
+    file.spend(1);
+    parts.push((await file.data(it)) ?? "");
+  }
   // The parts are one stream: an operator may stand across two of them.
   return [parts.join("\n")];
 }
@@ -97,6 +103,7 @@ async function write(
     } else if (word === "Do" && depth < DEEPEST) {
       const target = file.dict(resources?.get("XObject"))?.get(name);
       const form = file.dict(target);
+      file.spend(DRAW_UNITS);
       if (form && file.nameOf(form.get("Subtype")) === "Form") {
         const own = file.dict(form.get("Resources")) ?? resources;
         await write(file, fonts, (await file.data(target)) ?? "", own, writing, depth + 1);
@@ -129,6 +136,7 @@ class Writing {
   /** Where on the page the last text ended. */
   #last: { readonly right: number; readonly bottom: number } | undefined;
   #leading = 0;
+  #units = 0;
 
   carryOut(word: string, held: readonly Value[]): void {
     const numbers = held.filter((it) => typeof it === "number");
@@ -180,7 +188,10 @@ class Writing {
   #show(value: Value | undefined): void {
     if (!(value instanceof Bytes)) return;
     this.#separate();
-    this.#out.push(this.font.text(value.bytes));
+    if (this.#units > MOST_UNITS) return;
+    const shown = this.font.text(value.bytes);
+    this.#units += shown.length;
+    this.#out.push(shown);
     this.#pen += (this.font.width(value.bytes) / 1000) * this.size;
     this.#last = { right: this.#left + this.#pen * this.#scale, bottom: this.#height() };
   }
