@@ -75,6 +75,8 @@ describe("what goes on of a head", () => {
       "access-control-allow-origin": "*",
       "strict-transport-security": "max-age=1",
       "www-authenticate": "Basic",
+      "idempotency-replayed": "true",
+      nel: "{}",
       etag: '"1"',
     });
     expect(returnedHeaders(headers)).toEqual({ "content-type": "text/html", etag: '"1"' });

@@ -89,9 +89,11 @@ function waitOf(prefer: string | undefined): { readonly waitMs: number } {
 /** As it came, from behind the route's own part on. @throws Problem `bad_request` */
 function pathOf(url: string): string {
   const { pathname, search } = new URL(url);
-  const path = `${pathname.replace(/^\/a\/[^/]+\/proxy/, "")}${search}`;
-  // Whatever the upstream is called and wherever below it its folder is.
-  if (targetOf("https://upstream/", path) !== undefined) return path;
+  const below = /^\/a\/[^/]+\/proxy(.*)$/.exec(pathname)?.[1];
+  const path = `${below}${search}`;
+  // Whatever the upstream is called and wherever below it its folder is. Routes go by the address as
+  // it was written: read as one, it may not be below this one's at all.
+  if (below !== undefined && targetOf("https://upstream/", path) !== undefined) return path;
   throw new Problem("bad_request", "the path leaves the upstream");
 }
 
