@@ -225,7 +225,9 @@ describe("named secrets", () => {
     const agent = await liveAgent(acme, "redirected", { tools: [sending("TRAVELS", "redirect")] });
     const { output } = await agent.ask("[[tool-call]]");
     expect(output?.text).toContain("redirect");
-    expect(await authorizations("redirect")).toEqual(["Bearer value-of-travels"]);
+    // Others are sent astray too, with nothing to show.
+    const shown = (await authorizations("redirect")).filter((it) => it !== undefined);
+    expect(shown).toEqual(["Bearer value-of-travels"]);
   });
 
   it("F190: tell when they were used, and by which agent", async () => {

@@ -72,6 +72,7 @@ describe("a page of another origin", () => {
     const answer = await world.acme.ask("/v1/agents", { headers: { origin } });
     const exposed = answer.headers.get("access-control-expose-headers")?.split(", ");
     expect(exposed).toEqual([
+      "berth-invocation",
       "etag",
       "idempotency-replayed",
       "location",
