@@ -90,7 +90,7 @@ export const REQUIREMENTS: Readonly<Record<string, readonly [state: State, title
   F81: ["planned", "Built-in agent templates"],
   F82: ["planned", "Scaling and failover are inherent"],
   F83: ["planned", "Quotas, priorities and cost per tenant"],
-  F84: ["planned", "Drain, rolling updates, back-up and restore"],
+  F84: ["done", "Drain, rolling updates, back-up and restore"],
   F85: ["planned", "Create, read, update and delete tools"],
   F86: ["planned", "An MCP tool gateway with binding and execution"],
   F87: ["planned", "Settings and credentials per tool"],
