@@ -82,7 +82,10 @@ export function knows(sql: Sql, { principal, sessionId, idempotencyKey }: Addres
   );
 }
 
-/** One without a name or a socket has no row: it is its turns, and its first speaker's. */
+/**
+ * One without a name or a socket has no row: it is its turns, and its first speaker's. That turn may
+ * be erased by now; what repeats a turn may be somebody else's.
+ */
 function findSession(
   { sql }: Kernel,
   { principal, redrivenFrom }: Speaker,
@@ -97,7 +100,8 @@ function findSession(
   }
   return sql.one<Known>(
     `SELECT ${KNOWN} FROM (
-       SELECT session_id AS id FROM invocation WHERE session_id = ?2 AND turn = 0 AND principal = ?1
+       SELECT id FROM (SELECT session_id AS id, principal FROM invocation
+         WHERE session_id = ?2 AND redriven_from IS NULL ORDER BY turn LIMIT 1) WHERE principal = ?1
        UNION SELECT id FROM session WHERE id = ?2 AND principal = ?1) s`,
     principal,
     name,

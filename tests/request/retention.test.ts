@@ -211,6 +211,22 @@ describe("F103: what has had its time", () => {
     expect(await agent.rows("SELECT * FROM session")).toEqual([]);
   });
 
+  it("a session without a name goes on behind its first turn, and stays its speaker's", async () => {
+    agent = await liveAgent(acme, "support", { model: "local/extract" });
+    await keep({ requests_days: 1 });
+    const { session_id } = await agent.ask("Hello?");
+    await settled();
+    later(0.9);
+    const next = await agent.ask("and then?", { body: { session_id } });
+    await settled();
+    later(0.2);
+    await swept();
+    expect(await agent.rows("SELECT id FROM invocation")).toEqual([{ id: next.id }]);
+    const as = await newKey(acme);
+    expect((await agent.send("whose?", { body: { session_id }, as })).status).toBe(404);
+    expect(await agent.ask("still there?", { body: { session_id } })).toMatchObject({ session_id });
+  });
+
   it("goes from idle agents too: cron tells them what their tenant wants", async () => {
     agent = await liveAgent(acme, "support", { model: "local/extract" });
     const { id } = await agent.ask("nobody calls again");
