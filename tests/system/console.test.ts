@@ -206,7 +206,7 @@ describe.skipIf(chromium === undefined && !required)("the console", () => {
 
     const before = page.url();
     await page.getByRole("button", { name: "Retry" }).press("Enter");
-    await page.getByText("Retry of").waitFor();
+    await page.getByText("Re-drive of").waitFor();
     await page.locator(".facts").getByText("succeeded").waitFor();
     expect(page.url()).not.toBe(before);
     expect(trouble).toEqual([]);

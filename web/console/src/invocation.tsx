@@ -113,7 +113,7 @@ function Facts({ of }: { readonly of: Invocation }) {
           </Link>
         </dd>
       </div>
-      <Origin name="Goes on from" id={of.redriven_from} of={of} />
+      <Origin name="Re-drive of" id={of.redriven_from} of={of} />
       <Origin name="Fork of" id={of.forked_from} of={of} />
     </dl>
   );
