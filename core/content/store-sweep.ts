@@ -1,5 +1,6 @@
 /** What of the control plane's own records has had its time, for cron: some of it, tenant by tenant. */
 import { and, asc, eq, inArray, isNotNull, lt, lte, or } from "drizzle-orm";
+import { sweepBatches } from "../batches/store-retention.ts";
 import type { PlatformScope } from "../db/scope.ts";
 import { firstIdAt } from "../ids.ts";
 import { invocation } from "../invocations/table.ts";
@@ -14,8 +15,8 @@ const LOOK_MS = 3_600_000;
 const PIECE = 1000;
 
 /**
- * Delete lines of the listing a week after what they tell of has gone, and records of use when the
- * tenant wants. A tenant of whom more is left has its turn again at the next call.
+ * Delete what is left of ended batches, lines of the listing a week after what they tell of has gone,
+ * and records of use when the tenant wants. A tenant of whom more is left has its turn again at the next call.
  *
  * @param tenants  How many are looked at, at most.
  */
@@ -34,7 +35,8 @@ export async function sweepContent(
   for (const policy of due) {
     const listed = await sweepListing(platform, policy, nowMs);
     const used = await sweepUsage(platform, policy, nowMs);
-    if (listed || used) continue;
+    const asked = await sweepAsked(platform, policy, nowMs);
+    if (listed || used || asked) continue;
     await platform.db
       .update(contentPolicy)
       .set({ sweptAtMs: nowMs })
@@ -64,6 +66,16 @@ async function sweepListing(
     .where(and(eq(of, tenantId), inArray(id, old)))
     .returning({ id });
   return gone.length === PIECE;
+}
+
+/** @returns  whether there may be more of it */
+async function sweepAsked(
+  platform: PlatformScope,
+  { tenantId, requestsDays }: Policy,
+  nowMs: number,
+): Promise<boolean> {
+  if (requestsDays === null) return false;
+  return sweepBatches(platform, tenantId, nowMs - requestsDays * DAY_MS);
 }
 
 /** @returns  whether there may be more of it */

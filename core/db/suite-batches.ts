@@ -1,4 +1,5 @@
 /** Batches on both engines. */
+import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import type { BatchInput } from "../batches/contract.ts";
 import { batchOfKey, itemKey } from "../batches/key.ts";
@@ -15,6 +16,9 @@ import {
   settleBatch,
 } from "../batches/store.ts";
 import { chunkToHandOver, dueChunks, listChunks, putOutcomes } from "../batches/store-chunks.ts";
+import { sweepBatches } from "../batches/store-retention.ts";
+import { batchResult } from "../batches/table.ts";
+import { STUB_MS } from "../content/contract.ts";
 import { newId } from "../ids.ts";
 import type { InvocationStatus } from "../invocations/contract.ts";
 import { upsertLedger } from "../invocations/store.ts";
@@ -123,6 +127,63 @@ export function batchCases(open: Open): void {
       expect(Date.parse(half.eta ?? "")).toBe(NOON + 6000);
       expect(await failuresOf(scope, batch.id)).toContain(failed);
       expect(await settleBatch(scope, batch.id, NOON)).toBe(false);
+    });
+
+    it("F103: what was asked of an ended batch goes at once, the batch a week later", async () => {
+      const platform = open();
+      const [{ scope }, theirs] = [await newTenant(platform), await newTenant(platform)];
+      const elsewhere = await newBatch(theirs.scope, 1);
+      await handed(theirs.scope, elsewhere, ["succeeded"]);
+      await settleBatch(theirs.scope, elsewhere.id, NOON);
+      const standing = await newBatch(scope, 1);
+      const ended = await Promise.all(Array.from({ length: 12 }, () => newBatch(scope, 120)));
+      for (const batch of ended) {
+        await cancelBatch(scope, batch.id, NOON);
+        expect(await settleBatch(scope, batch.id, NOON)).toBe(true);
+      }
+      const [last = missing("a batch")] = ended.slice(-1);
+      const chunks = async (batch: { readonly id: string }, of = scope) =>
+        (await listChunks(of, batch.id, 0, 100)).length;
+      const beforeMs = NOON + 1;
+      expect(await sweepBatches(platform, scope.tenantId, NOON)).toBe(false);
+      expect(await chunks(last)).toBe(2);
+      expect(await sweepBatches(platform, scope.tenantId, beforeMs)).toBe(true);
+      expect((await Promise.all(ended.map((it) => chunks(it)))).filter((n) => n > 0)).toHaveLength(
+        2,
+      );
+      while (await sweepBatches(platform, scope.tenantId, beforeMs));
+      expect(await chunks(last)).toBe(0);
+      expect(await getBatch(scope, last.id, NOON)).toMatchObject({ counts: { cancelled: 120 } });
+      await sweepBatches(platform, scope.tenantId, beforeMs + STUB_MS);
+      expect(await refusal(getBatch(scope, last.id, NOON))).toBe("not_found");
+      // What is open, and what is another tenant's, has no age.
+      await sweepBatches(platform, scope.tenantId, beforeMs + 100 * STUB_MS);
+      expect([await chunks(standing), await chunks(elsewhere, theirs.scope)]).toEqual([1, 1]);
+    });
+
+    it("F103: results go with the inputs, and one that is told again later goes again", async () => {
+      const platform = open();
+      const { scope } = await newTenant(platform);
+      const [batch, standing] = [await newBatch(scope, 2), await newBatch(scope, 2)];
+      await handed(scope, batch, ["succeeded", "failed"]);
+      await handed(scope, standing, ["succeeded"]);
+      await settleBatch(scope, batch.id, NOON);
+      const results = async () => {
+        const rows = await scope.db
+          .select({ of: batchResult.batchId })
+          .from(batchResult)
+          .where(eq(batchResult.tenantId, scope.tenantId));
+        return rows.map(({ of }) => of);
+      };
+      expect(await results()).toHaveLength(3);
+      const laterMs = NOON + 100 * STUB_MS;
+      await sweepBatches(platform, scope.tenantId, laterMs);
+      await sweepBatches(platform, scope.tenantId, laterMs);
+      expect(await results()).toEqual([standing.id]);
+      await upsertLedger(scope, [{ ...ledgerEntry(batch.agentId), usage: [], batchId: batch.id }]);
+      expect(await results()).toHaveLength(2);
+      await sweepBatches(platform, scope.tenantId, laterMs);
+      expect(await results()).toEqual([standing.id]);
     });
 
     it("what is counted at its end stays, and is settled once", async () => {

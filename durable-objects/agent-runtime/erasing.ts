@@ -156,6 +156,7 @@ export const BESIDE = [
   "amendment",
   "gathering",
   "lineage",
+  "parked",
   "recalled",
   "summary",
 ] as const;

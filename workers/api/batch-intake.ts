@@ -23,7 +23,7 @@ import { sealerOf } from "../edge/sealing.ts";
 import { logFault } from "../jobs/batch.ts";
 import { wakeBatches } from "../jobs/batches.ts";
 import type { Reach } from "./narrowing.ts";
-import { openInputs } from "./batch-results.ts";
+import { demandInputs, openInputs } from "./batch-results.ts";
 
 /** Inputs of a tenant that wait for their agents, all batches together. */
 const MOST_WAITING = 100_000;
@@ -137,7 +137,7 @@ async function announce(
 /**
  * The inputs of a batch that were refused, or whose invocations failed.
  *
- * @throws Problem `conflict` while it is not at its end, or when nothing failed
+ * @throws Problem `conflict` while it is not at its end, or when nothing failed | `content_erased`
  */
 export async function inputsAgain(c: Intake, id: string): Promise<readonly BatchInput[]> {
   const scope = c.get("scope");
@@ -146,6 +146,7 @@ export async function inputsAgain(c: Intake, id: string): Promise<readonly Batch
   if (status !== "completed" && status !== "cancelled") {
     throw new Problem("conflict", "the batch is not at its end");
   }
+  await demandInputs(scope, id);
   const failed = await failuresOf(scope, id);
   const sealer = await sealerOf(services, scope, nowMs);
   const again: BatchInput[] = [];

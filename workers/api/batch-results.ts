@@ -29,7 +29,19 @@ export function openInputs(
   return JSON.parse(text) as readonly BatchInput[]; // as the edge has checked them
 }
 
-/** A line of JSON for each input in their order, made while it is read: a chunk at a time. */
+/** @throws Problem `content_erased`: every batch had inputs, and this one's have had their time. */
+export async function demandInputs(scope: TenantScope, batchId: string): Promise<void> {
+  const [chunk] = await listChunks(scope, batchId, 0, 1);
+  if (chunk === undefined) {
+    throw new Problem("content_erased", "it was kept as long as the tenant wanted");
+  }
+}
+
+/**
+ * A line of JSON for each input in their order, made while it is read: a chunk at a time.
+ *
+ * @throws Problem `content_erased`
+ */
 export async function resultLines(
   c: Reader,
   batchId: string,
@@ -38,6 +50,7 @@ export async function resultLines(
   const scope = c.get("scope");
   const { services, nowMs } = c.get("arrival");
   const { agentId } = await findBatch(scope, batchId);
+  await demandInputs(scope, batchId);
   const sealer = await sealerOf(services, scope, nowMs);
   const objects = await listObjects(scope, { agentId }, OBJECTS);
   const owners = new Map(
