@@ -3,8 +3,11 @@ import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Account, type Asked, type Grant, type Want } from "./contract-leases.ts";
+import type { ObjectRow } from "../agent-runtime/contract.ts";
 import { gateName } from "./contract.ts";
+import { askHolder } from "./holders.ts";
 import { type AskHolder, LeaseBook } from "./leases.ts";
+import { gateStub } from "./stub.ts";
 
 const NOW = 1_790_000_000_000;
 const NAME = { id: "bud_1", sinceMs: 0 };
@@ -144,6 +147,34 @@ describe("leases", () => {
         expect(money).toMatchObject({ granted: 0, short: true });
       },
     );
+  });
+
+  it.each(['["ten_other","agt_1","prod",0]', "[]", "no JSON"])(
+    "G7: what a file says holds a part of it is not asked unless it is the tenant's own: %s",
+    async (holder) => {
+      const asked = askHolder(env, () => "ten_leases");
+      expect(await asked(holder, [{ ...NAME, granted: 1_000_000 }], true)).toBe("gone");
+    },
+  );
+
+  it("G7: rows of leases that are not the tenant's own, or cannot be read, are not taken in", async () => {
+    const gate = gateStub(env, "ten_leases");
+    const lease = { id: "bud_1", since_ms: 0, granted: 5, returned: 0, used: 1, held: 0 };
+    const own = { ...lease, holder: '["ten_leases","agt_1","prod",0]' };
+    const allowance = {
+      ...{ id: "bud_1", since_ms: 0, rule: "bud_1", kind: "money", cap: 9, revision: 1 },
+      ...{ ends_ms: null, warn: "[80,100]", used: 1, out: 5 },
+    };
+    const bring = async (table: string, row: ObjectRow["row"]) =>
+      (await gate.importPage("ten_leases", "xfr_1", [{ table, row }])).ok;
+    expect(await bring("lease", { ...lease, holder: '["ten_other","agt_1","prod",0]' })).toBe(
+      false,
+    );
+    expect(await bring("lease", { ...own, granted: -1 })).toBe(false);
+    expect(await bring("allowance", { ...allowance, warn: '{"a":1}' })).toBe(false);
+    expect(await bring("allowance", { ...allowance, kind: "gift" })).toBe(false);
+    expect(await bring("lease", own)).toBe(true);
+    expect(await bring("allowance", allowance)).toBe(true);
   });
 
   it("a holder that does not answer keeps what it has and is not waited for", async () => {

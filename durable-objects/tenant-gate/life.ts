@@ -15,6 +15,12 @@ import { migrateGate } from "./tables.ts";
  */
 const LEFT_BEHIND = ["meta", "schema", "rate", "key_use"];
 
+type Arrival = {
+  /** It was nobody's when the call came in. */
+  readonly fresh: boolean;
+  readonly readable: (row: ObjectRow) => boolean;
+};
+
 /** A gate's moves and end. Erased is for good, but for an import that an operator asks for. */
 export class GateLife {
   readonly #storage: DurableObjectStorage;
@@ -29,8 +35,11 @@ export class GateLife {
     return exportRows(this.#sql, LEFT_BEHIND, cursor);
   }
 
-  /** @param fresh  It was nobody's when the call came in. */
-  importPage(transfer: string, rows: readonly ObjectRow[], fresh: boolean): Acknowledged | Refusal {
+  importPage(
+    transfer: string,
+    rows: readonly ObjectRow[],
+    { fresh, readable }: Arrival,
+  ): Acknowledged | Refusal {
     if (fresh) {
       this.#sql.run("DELETE FROM meta WHERE key = 'erased'");
       this.#sql.run("INSERT INTO meta VALUES ('arrived', ?)", transfer);
@@ -39,7 +48,7 @@ export class GateLife {
       "SELECT value FROM meta WHERE key = 'arrived'",
     );
     return arrived?.value === transfer
-      ? importRows(this.#sql, LEFT_BEHIND, rows)
+      ? importRows(this.#sql, LEFT_BEHIND, rows, readable)
       : refuse("conflict", "the tenant's gate is there");
   }
 

@@ -31,6 +31,7 @@ import type { Account, AllowanceUse, Grant, Resized, Want } from "./contract-lea
 import { askHolder } from "./holders.ts";
 import { LeaseBook } from "./leases.ts";
 import { GateLife } from "./life.ts";
+import { rowReader } from "./readable.ts";
 import { Limits } from "./limits.ts";
 import { migrateGate } from "./tables.ts";
 
@@ -51,7 +52,10 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     now: () => Date.now(),
   });
 
-  readonly #leases = new LeaseBook(this.ctx.storage, askHolder(this.env));
+  readonly #leases = new LeaseBook(
+    this.ctx.storage,
+    askHolder(this.env, () => this.#tenantId),
+  );
   readonly #life = new GateLife(this.ctx.storage);
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -152,7 +156,9 @@ export class TenantGate extends DurableObject<Env> implements TenantGateRpc {
     rows: readonly ObjectRow[],
   ): Promise<Acknowledged | Refusal> {
     const fresh = this.#tenantId === undefined;
-    const answer = this.#life.importPage(transfer, rows, fresh); // an erased gate begins anew
+    const readable = rowReader(tenantId);
+    // An erased gate begins anew.
+    const answer = this.#life.importPage(transfer, rows, { fresh, readable });
     this.#demand(tenantId);
     return answer;
   }
