@@ -62,6 +62,8 @@ export const UpstreamSpec = z.strictObject({
    * Else only GET, HEAD, OPTIONS, PUT and DELETE are, and the outcome of the rest is unknown.
    */
   idempotent: z.boolean().default(false),
+  /** Of a request whose outcome is unknown: people are asked (absent), or the run ends so. */
+  on_unknown: z.enum(["ask", "fail"]).optional(),
   /** One call, first byte to last, in ms. */
   timeout_ms: z.number().int().min(100).max(600_000).default(30_000),
   max_request_bytes: z.number().int().min(0).max(10_485_760).default(1_048_576),

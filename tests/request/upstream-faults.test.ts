@@ -53,7 +53,7 @@ async function stopEverywhere(agent: HttpAgent, path: string, ask: Ask) {
 
 describe("a forwarded request whose object dies at every boundary", () => {
   it("K2: is sent at most once when it may not be repeated, and never called done unsent", async () => {
-    const agent = await httpAgent(acme, "once");
+    const agent = await httpAgent(acme, "once", { upstream: { on_unknown: "fail" } });
     for (const { at, done, calls } of await stopEverywhere(agent, "/echo", {
       method: "POST",
       raw: "x",

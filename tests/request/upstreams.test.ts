@@ -17,7 +17,7 @@ let plain: HttpAgent;
 
 beforeAll(async () => {
   ({ acme } = await newWorld());
-  plain = await httpAgent(acme, "plain");
+  plain = await httpAgent(acme, "plain", { upstream: { on_unknown: "fail" } });
 });
 
 const invocationOf = (response: Response) => response.headers.get("berth-invocation") ?? "";
@@ -242,7 +242,7 @@ describe("the proxy", () => {
 
   it("F107: ends a call that drips or hangs when its time is over", async () => {
     const slow = await httpAgent(acme, "slow", {
-      upstream: { timeout_ms: 100, idempotent: false },
+      upstream: { timeout_ms: 100, idempotent: false, on_unknown: "fail" },
     });
     const hung = await slow.proxy("/hang", { method: "POST", raw: "x" });
     expect(hung.status).toBe(409);

@@ -8,7 +8,8 @@ import { RunFailure, Suspended } from "../failure.ts";
 import { findInvocation } from "../invocations.ts";
 import type { HttpClaim, Kernel } from "../kernel.ts";
 import { finishStep, NO_COST } from "../steps.ts";
-import { UPSTREAM_STEP } from "./asked.ts";
+import { UPSTREAM_STEP, type Asked } from "./asked.ts";
+import { doubtOf } from "./doubt.ts";
 
 export class TimedOut extends Error {
   override readonly name = "TimeoutError";
@@ -92,7 +93,7 @@ export function turnedAway(
 
 type Thrown = {
   readonly error: unknown;
-  readonly safe: boolean;
+  readonly asked: Asked;
   readonly probe: boolean;
   readonly signal: AbortSignal;
 };
@@ -101,7 +102,7 @@ type Thrown = {
 export function failureOf(
   kernel: Kernel,
   claim: HttpClaim,
-  { error, safe, probe, signal }: Thrown,
+  { error, asked, probe, signal }: Thrown,
 ): Error {
   if (error instanceof RunFailure || error instanceof Suspended) return error;
   if (!(error instanceof UpstreamFailure) && !signal.aborted) return asError(error);
@@ -111,27 +112,15 @@ export function failureOf(
   }
   if (reason === "unreachable") {
     const { upstream, spec } = claim.installed;
-    if (safe) return away(kernel, claim, { problem: problemOf(error, signal), probe, sent: true });
+    if (asked.safe)
+      return away(kernel, claim, { problem: problemOf(error, signal), probe, sent: true });
     kernel.breakers.failed(upstream.name, kernel.now(), spec.upstream.breaker);
-    return unknownOutcome(kernel, claim);
+    return doubtOf(kernel, claim, asked);
   }
   kernel.breakers.released(claim.installed.upstream.name);
   const problem = problemOf(error, signal);
   const { facts, record } = failedStep(kernel, claim, problem);
   return new RunFailure(problem, false, facts, record);
-}
-
-/** U2: it was sent, it may not be sent twice, and nobody knows what came of it. */
-export function unknownOutcome(kernel: Kernel, claim: HttpClaim): RunFailure {
-  const failure = {
-    code: "effect_unknown" as const,
-    detail: "whether the upstream took the request is unknown",
-  };
-  const fact: Fact = ["step.finished", { key: UPSTREAM_STEP, state: "unknown", ...failure }];
-  return new RunFailure(failure, false, [fact], () => {
-    const nowMs = kernel.now();
-    finishStep(kernel.sql, claim.id, UPSTREAM_STEP, "unknown", { failure }, NO_COST, nowMs);
-  });
 }
 
 const NOTHING = { facts: [], record: (): void => {} };

@@ -3,7 +3,7 @@
  *
  * U1  The step is recorded `sent` before the request is, and finished with the run's end.
  * U2  What may not be sent twice goes only to an upstream that is known to be there; when its
- *     answer is lost all the same, the outcome is unknown and the run says so.
+ *     answer is lost all the same, the outcome is unknown: people are asked, or the run says so.
  * U3  A request that nobody took is tried again by the retry policy, and then kept: it waits for
  *     the upstream without using up attempts, and is dead when that is not there after `keep_ms`.
  * U4  Every request of a run carries one `Idempotency-Key`, and says whether it is a repetition.
@@ -18,16 +18,18 @@ import { current, underWay, type HttpClaim, type Kernel } from "../kernel.ts";
 import { giveUp } from "../settle.ts";
 import { findStep, markSent } from "../steps.ts";
 import { askedBy, UPSTREAM_STEP, type Asked } from "./asked.ts";
-import { away, failureOf, late, nobody, TimedOut, turnedAway, unknownOutcome } from "./failures.ts";
-import { receive } from "./receive.ts";
+import { settleDoubt } from "./doubt.ts";
+import { away, failureOf, late, nobody, TimedOut, turnedAway } from "./failures.ts";
+import { happened, receive } from "./receive.ts";
 
 export async function forward(
   kernel: Kernel,
   claim: HttpClaim,
 ): Promise<InvocationRow | undefined> {
   const asked = askedBy(kernel, claim);
+  const known = demandUnsent(kernel, claim, asked);
+  if (known !== undefined) return happened(kernel, claim, asked, known);
   if (kernel.health.down && late(kernel, claim)) return keptTooLong(kernel, claim);
-  demandUnsent(kernel, claim, asked);
   const { name } = claim.installed.upstream;
   const admittance = kernel.breakers.admit(name, kernel.now());
   if (!admittance.ok) {
@@ -49,17 +51,23 @@ function keptTooLong(kernel: Kernel, claim: HttpClaim): InvocationRow | undefine
   return kernel.sql.transaction(() => giveUp(kernel, claim, "dead", problem, [], kernel.now()));
 }
 
-/** U2, and R2 of a run: the journal knows what was asked, and that it was. */
-function demandUnsent(kernel: Kernel, claim: HttpClaim, asked: Asked): void {
+/**
+ * U2, and R2 of a run: the journal knows what was asked, and that it was.
+ *
+ * @returns  what came of it, where people know; undefined when it is to be sent
+ */
+function demandUnsent(kernel: Kernel, claim: HttpClaim, asked: Asked): string | undefined {
   const row = findStep(kernel.sql, claim.id, UPSTREAM_STEP);
-  if (row === undefined) return;
+  if (row === undefined) return undefined;
   if (row.input_hash !== hashOf(kernel, asked)) {
     throw new RunFailure(
       { code: "journal_mismatch", detail: "the request is another than the journal says" },
       false,
     );
   }
-  if (row.state === "sent" && !asked.safe) throw unknownOutcome(kernel, claim);
+  if (asked.safe || (row.state !== "sent" && row.state !== "unknown")) return undefined;
+  const said = settleDoubt(kernel, claim, asked);
+  return said === "send" ? undefined : said.result;
 }
 
 /** U1. */
@@ -111,7 +119,7 @@ async function exchange(
     throw turnedAway(kernel, claim, { response, verdict, probe });
   } catch (e) {
     if (!current(kernel, claim)) throw new Fenced();
-    throw failureOf(kernel, claim, { error: e, safe: asked.safe, probe, signal: stop.signal });
+    throw failureOf(kernel, claim, { error: e, asked, probe, signal: stop.signal });
   } finally {
     inTime();
   }

@@ -115,6 +115,17 @@ function spokenBy(kernel: Kernel, claim: HttpClaim, { status, headers }: Head) {
   };
 }
 
+/** Nobody heard the answer and somebody knows it: it is taken as if it had been heard. */
+export function happened(
+  kernel: Kernel,
+  claim: HttpClaim,
+  asked: Asked,
+  result: string,
+): InvocationRow | undefined {
+  const head = { status: 200, headers: { "content-type": "text/plain; charset=utf-8" } };
+  return settle(kernel, claim, asked, { head, body: new TextEncoder().encode(result), rest: [] });
+}
+
 type Received = { readonly head: Head; readonly body: Uint8Array; readonly rest: readonly Fact[] };
 
 /** The step and the run end in one transaction (U1). */
