@@ -115,7 +115,7 @@ export function exhausted(
     return refuse("rate_limited", `${of.rule} (${of.about}) admits ${of.cap}`, options);
   }
   const resets = endsMs === null ? "never" : new Date(endsMs).toISOString();
-  const detail = `${of.rule} (${of.about}) has ${left} of ${of.cap} micro-USD left, and a step may cost ${units}; it resets ${resets}`;
+  const detail = `${of.rule} (${of.about}) has ${left} of ${of.cap} micro-USD left beside what is put aside for steps under way, and a step may cost ${units}; it resets ${resets}`;
   return refuse("budget_exceeded", detail, options);
 }
 

@@ -162,8 +162,16 @@ describe("leases", () => {
     const lease = { id: "bud_1", since_ms: 0, granted: 5, returned: 0, used: 1, held: 0 };
     const own = { ...lease, holder: '["ten_leases","agt_1","prod",0]' };
     const allowance = {
-      ...{ id: "bud_1", since_ms: 0, rule: "bud_1", kind: "money", cap: 9, revision: 1 },
-      ...{ ends_ms: null, warn: "[80,100]", used: 1, out: 5 },
+      id: "bud_1",
+      since_ms: 0,
+      rule: "bud_1",
+      kind: "money",
+      cap: 9,
+      revision: 1,
+      ends_ms: null,
+      warn: "[80,100]",
+      used: 1,
+      out: 5,
     };
     const bring = async (table: string, row: ObjectRow["row"]) =>
       (await gate.importPage("ten_leases", "xfr_1", [{ table, row }])).ok;
