@@ -154,6 +154,7 @@ export const BESIDE = [
   "approval",
   "callback",
   "amendment",
+  "ending",
   "gathering",
   "lineage",
   "parked",

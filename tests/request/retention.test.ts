@@ -262,7 +262,7 @@ describe("F103: what has had its time", () => {
 
 /** Tables of the object that hold what is one invocation's, by the module that empties them. */
 const ELSEWHERE = {
-  "ends with its run": ["ending", "reservation"],
+  "ends with its run": ["reservation"],
   "retention's own": ["joined", "put_aside"],
 };
 
