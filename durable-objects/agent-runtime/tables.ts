@@ -53,29 +53,9 @@ const MERGE_TABLES = `
   ) WITHOUT ROWID;
 `;
 
-/**
- * The object's schema as it is now: what a new object is given.
- *
- * Tables whose key is text are WITHOUT ROWID: a row then costs one write, not two. Indexes are
- * partial where they hold only what is still open. What is said in a turn stands in its invocation,
- * once, and so does its first step: a plain invocation is one row.
- */
-export const SCHEMA = `
-  CREATE TABLE release (
-    generation INTEGER PRIMARY KEY,
-    body       TEXT NOT NULL
-  );
-
-  CREATE TABLE session (
-    id         TEXT PRIMARY KEY,
-    principal  TEXT NOT NULL,
-    client_key TEXT,
-    created_ms INTEGER NOT NULL
-  ) WITHOUT ROWID;
-  CREATE UNIQUE INDEX session_client ON session (principal, client_key) WHERE client_key IS NOT NULL;
-
-  CREATE TABLE invocation (
-    id              TEXT PRIMARY KEY,
+/** One accepted request, from accept to acknowledgement (decision 0013). */
+const INVOCATION_COLUMNS = `
+    id              TEXT PRIMARY KEY NOT NULL,
     principal       TEXT NOT NULL,
     idem            TEXT,
     fingerprint     TEXT NOT NULL,
@@ -116,14 +96,16 @@ export const SCHEMA = `
     first_output    TEXT,
     branch          TEXT,
     erased          INTEGER
-  ) WITHOUT ROWID;
+  `;
+const INVOCATION_INDEXES = `
   CREATE UNIQUE INDEX invocation_idem ON invocation (principal, idem) WHERE idem IS NOT NULL;
   CREATE INDEX invocation_turn ON invocation (session_id, turn);
   CREATE INDEX invocation_pending ON invocation (pending, session_id, turn)
     WHERE pending IS NOT NULL;
   CREATE INDEX invocation_deltas ON invocation (completed_ms) WHERE deltas = 1;
+`;
 
-  CREATE TABLE step (
+const STEP_COLUMNS = `
     invocation_id TEXT NOT NULL,
     key           TEXT NOT NULL,
     kind          TEXT NOT NULL,
@@ -141,7 +123,34 @@ export const SCHEMA = `
     finished_ms   INTEGER,
     tries         INTEGER,
     PRIMARY KEY (invocation_id, key)
+  `;
+
+/**
+ * The object's schema as it is now: what a new object is given.
+ *
+ * Tables whose key is text are WITHOUT ROWID: a row then costs one write, not two. Not so those whose
+ * rows are long: beyond 1 kB such a table keeps the rest of each row on a page of its own, and
+ * writes that page anew with every change (decision 0025). Indexes are partial where they hold only
+ * what is still open. What is said in a turn stands in its invocation,
+ * once, and so does its first step: a plain invocation is one row.
+ */
+export const SCHEMA = `
+  CREATE TABLE release (
+    generation INTEGER PRIMARY KEY,
+    body       TEXT NOT NULL
+  );
+
+  CREATE TABLE session (
+    id         TEXT PRIMARY KEY,
+    principal  TEXT NOT NULL,
+    client_key TEXT,
+    created_ms INTEGER NOT NULL
   ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX session_client ON session (principal, client_key) WHERE client_key IS NOT NULL;
+
+  CREATE TABLE invocation (${INVOCATION_COLUMNS});
+${INVOCATION_INDEXES}
+  CREATE TABLE step (${STEP_COLUMNS});
 
   CREATE TABLE event (
     invocation_id TEXT NOT NULL,
@@ -333,8 +342,19 @@ export const UPGRADES: readonly string[] = [
     error         TEXT NOT NULL
   ) WITHOUT ROWID;
   ALTER TABLE step ADD COLUMN tries INTEGER;
+${rebuilt("invocation", INVOCATION_COLUMNS)}${INVOCATION_INDEXES}${rebuilt("step", STEP_COLUMNS)}
 ${MEMORY_TABLES}${MERGE_TABLES}${PURSE_TABLES}${RETENTION_TABLES}  `,
 ];
+
+/** The table anew, of these columns and of what it holds; its indexes go with the old one. */
+function rebuilt(table: string, columns: string): string {
+  const names = [...columns.matchAll(/^ +([a-z_]+) /gm)].map(([, name]) => name).join(", ");
+  return `
+  CREATE TABLE ${table}_next (${columns});
+  INSERT INTO ${table}_next (${names}) SELECT ${names} FROM ${table};
+  DROP TABLE ${table};
+  ALTER TABLE ${table}_next RENAME TO ${table};`;
+}
 
 /** Bring the schema up to date; synchronous, so nothing is delivered before it is done. */
 export function migrate(sql: Sql, meta: Meta): void {
