@@ -5,6 +5,11 @@ import type { Answered, Call, Found, Owner } from "./contract.ts";
 /** The call that an invocation made from another one is: its input and session are that one's. */
 export type BranchCall = Omit<Call, "input" | "sessionId" | "redrivenFrom">;
 
+export type ForkWish = ForkBody & {
+  /** Whom it is made for, whoever the first one was: a person's credential names nobody else. */
+  readonly madeFor?: string;
+};
+
 export type ResumeWish = ResumeBody & {
   /** Of a dead letter: with the input it was given instead of its own. */
   readonly amended?: boolean;
@@ -28,7 +33,7 @@ export type ReplaysRpc = {
   fork(
     owner: Owner,
     invocationId: string,
-    wish: ForkBody,
+    wish: ForkWish,
     call: BranchCall,
   ): Promise<Answered | Refusal>;
   /** A new invocation that goes on where this one ended without an answer. */

@@ -9,7 +9,7 @@ import type { ForkBody, ReplayBody } from "../../core/replays/contract.ts";
 import { branchIn, type Branch, type Changes } from "./branch.ts";
 import { unpack } from "./content.ts";
 import type { Answered, Call, Found, Owner } from "./contract.ts";
-import type { Amendment, BranchCall, ResumeWish } from "./contract-replays.ts";
+import type { Amendment, BranchCall, ForkWish, ResumeWish } from "./contract-replays.ts";
 import { pullVersion } from "./installation.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { findByKey, findByKeyOfAny, type InvocationRow, metadataOf } from "./invocations.ts";
@@ -58,7 +58,7 @@ export class Replays {
   async fork(
     owner: Owner,
     id: string,
-    wish: ForkBody,
+    wish: ForkWish,
     call: BranchCall,
   ): Promise<Answered | Refusal> {
     const found = await this.#ended(owner, id);
@@ -256,9 +256,15 @@ export class Replays {
 const NO_STEP = { errors: [{ pointer: "/step", detail: "no such step" }] };
 
 /** What of the earlier call holds for the new one, unless it says otherwise. */
-function kept(sql: Sql, row: InvocationRow, wish: Pick<ForkBody, "metadata" | "max_cost_micros">) {
+function kept(
+  sql: Sql,
+  row: InvocationRow,
+  wish: Pick<ForkWish, "metadata" | "max_cost_micros" | "madeFor">,
+) {
   const stored = row.metadata === null ? undefined : metadataOf(sql, row);
-  const metadata = wish.metadata ?? stored;
+  const { madeFor } = wish;
+  const mine = madeFor === undefined ? stored : { ...stored, user_id: madeFor };
+  const metadata = wish.metadata ?? mine;
   const maxCostMicros = wish.max_cost_micros ?? row.max_cost_micros ?? undefined;
   return {
     ...(metadata === undefined ? {} : { metadata }),

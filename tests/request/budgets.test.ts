@@ -173,6 +173,11 @@ describe("a budget", () => {
       as: personal,
     });
     expect(own.metadata).toEqual({ user_id: person.id });
+    const eves = { json: { input: "a", metadata: { user_id: "eve", order: "7" } } };
+    const { id } = await acme.json<Invocation>("/a/users/invoke", 200, eves);
+    const fork = await person.ask(`/v1/invocations/${id}/fork`, { json: {} });
+    const { metadata } = await fork.json<Invocation>();
+    expect([fork.status, metadata]).toEqual([202, { user_id: person.id, order: "7" }]);
   });
 
   it("F176: of a key is that key's alone", async () => {

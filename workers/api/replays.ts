@@ -56,8 +56,10 @@ export const replays = newRoutes()
       const { id } = c.req.valid("param");
       const home = await homeOf(c, id);
       const asked = c.req.valid("json");
-      const whom = asked.metadata && madeFor(c.get("principal"), asked.metadata);
-      const wish = { ...asked, ...whom };
+      const whom = madeFor(c.get("principal"), asked.metadata ?? {}).metadata;
+      const person = whom?.["user_id"];
+      const inherits = person === undefined ? {} : { madeFor: person };
+      const wish = { ...asked, ...(asked.metadata ? { metadata: whom ?? {} } : inherits) };
       const call = await branchCall(c, home.owner, `fork ${id}`, wish);
       const made = await recordAsking(c, "invocation.fork_requested", id, async () =>
         found(await home.runtime.fork(home.owner, id, wish, call)),
