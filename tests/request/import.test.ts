@@ -183,6 +183,13 @@ describe("a file that is refused", { timeout: 60_000 }, () => {
       ["a row left out", lines.toSpliced(agent, 1), last - 1],
       ["a changed word", changed(agent, lines[agent]?.replace("support", "suppork") ?? ""), last],
       ["more after the manifest", [...lines, lines[agent] ?? ""], last],
+      [
+        "an object that no row names",
+        lines.map((line) =>
+          line.endsWith('"t":"runtime_object"}') ? line.replace(/:"prod"/, ':"prox"') : line,
+        ),
+        undefined,
+      ],
       ["a row of no object", lines.toSpliced(gate, 0, '{"o":"step","r":{}}'), undefined],
       ["an object's unknown table", lines.toSpliced(gate + 1, 0, '{"o":"x","r":{}}'), undefined],
       [

@@ -59,6 +59,8 @@ export type Run = {
   arriving: ObjectRow[];
   units: number;
   readonly counted: Counted;
+  /** Objects that a row of the control plane names: by those they are found when this is given up. */
+  readonly named: Set<string>;
   lines: number;
   sizeBytes: number;
 };
@@ -93,6 +95,7 @@ export async function newRun(
     arriving: [],
     units: 0,
     counted: { rows: {}, objectRows: {}, objects: 0 },
+    named: new Set(),
     lines: 0,
     sizeBytes: 0,
   };
@@ -141,8 +144,17 @@ async function take(run: Run, line: Exclude<Line, Manifest>): Promise<void> {
   const { object } = line;
   run.counted.objects += 1;
   const target = object === "gate" ? object : ownerOf(run.scope, object);
+  if (object !== "gate" && !run.named.has(nameOf(object))) {
+    throw new Problem("invalid", "is an object that no row names");
+  }
   run.to = { object: target };
   await sendRows(run, target, []); // one without rows arrives too
+}
+
+function nameOf(of: {
+  readonly [part in "agent_id" | "environment" | "replica"]?: unknown;
+}): string {
+  return JSON.stringify([of.agent_id, of.environment, of.replica]);
 }
 
 function ownerOf(
@@ -161,6 +173,7 @@ async function takeRow(run: Run, name: string, row: Row): Promise<void> {
   tally(run.counted.rows, name);
   const checked = checkedRow(table.table, row);
   if (name === "tenant") return takeTenant(run, checked);
+  if (name === "runtime_object") run.named.add(nameOf(checked));
   if (run.tenant === undefined) throw new Problem("invalid", "comes before the tenant");
   run.gathered.push(await sealed(run, table, checked));
   run.units += sizeOf(row);
