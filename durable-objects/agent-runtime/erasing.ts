@@ -10,7 +10,10 @@ import type { Sql } from "./sql.ts";
 export const GONE = { events: 1, journals: 2, content: 4 } as const;
 
 /** What a key or an id still stands for, and all that is left of it. */
-export const ERASED = refuse("content_erased", "it was kept as long as the tenant wanted");
+export const ERASED = refuse(
+  "content_erased",
+  "it was forgotten, or kept as long as the tenant wanted",
+);
 
 export type Doomed = Pick<InvocationRow, "id" | "session_id" | "idem" | "erased" | "tat_us">;
 
