@@ -34,7 +34,8 @@ export type Allowance = {
  */
 export function userOf(principal: string, metadata: Readonly<Record<string, string>>): string {
   if (principal.startsWith("usr_")) return principal;
-  return metadata["user_id"] ?? principal;
+  const named = metadata["user_id"];
+  return named === undefined || named === "" ? principal : named;
 }
 
 /** Everything that is counted by invocations, or paid from; without budgets of one invocation. */

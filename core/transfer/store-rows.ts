@@ -76,12 +76,14 @@ export function checkedRow(table: SQLiteTable, row: Row): Row {
 
 /** The last moment there is. @source ECMA-262 §21.4.1.1 */
 const LAST_MS = 8.64e15;
+/** Of whatever is counted: sums of as many rows as there are stay exact. */
+const MOST = 1e12;
 
 function fits(table: SQLiteTable, column: SQLiteColumn, value: Value): boolean {
   if (column.getSQLType() === "integer") {
     if (typeof value !== "number" || !Number.isSafeInteger(value)) return false;
     if (column.dataType === "boolean") return value === 0 || value === 1;
-    return !column.name.endsWith("_ms") || (value >= 0 && value <= LAST_MS);
+    return value >= 0 && value <= (column.name.endsWith("_ms") ? LAST_MS : MOST);
   }
   if (typeof value !== "string") return false;
   const shape = SHAPES[`${getTableName(table)}.${column.name}`];

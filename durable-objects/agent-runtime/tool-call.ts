@@ -8,7 +8,7 @@ import {
 import { cleared, noted } from "./consent.ts";
 import { perform } from "./effects.ts";
 import { appendEvents, type Fact } from "./events.ts";
-import { Fenced, RunFailure, Suspended } from "./failure.ts";
+import { Fenced } from "./failure.ts";
 import { current, type Claim, type Kernel } from "./kernel.ts";
 import { awaiting } from "./patience.ts";
 import { findStep, finishStep, moveStep, NO_COST, type StepCost } from "./steps.ts";
@@ -110,23 +110,20 @@ function throwIfParked(kernel: Kernel, claim: Claim, tool: Tool): void {
  * Let through by the upstream's breaker: from here on the step is `sent`.
  *
  * @returns  whether this call is the probe
- * @throws Suspended  it is open
+ * @throws Suspended | RunFailure  it is open, and there is time to wait or there is none
  */
 function admitted(kernel: Kernel, claim: Claim, { key, tool }: Doubtful): boolean {
   const { breaker } = tool.rules ?? {};
   if (!breaker) return false;
+  if (!current(kernel, claim)) throw new Fenced();
   const door = kernel.breakers.admit(breaker.name, kernel.now());
   if (door.ok) {
     moveStep(kernel.sql, claim.id, key, "planned", "sent");
     return door.probe;
   }
-  const parked = awaiting(kernel, claim, breaker.name, false);
-  if (parked instanceof RunFailure) throw parked;
-  const record = (): void => {
-    moveStep(kernel.sql, claim.id, key, "sent", "planned");
-    parked.record();
-  };
-  throw new Suspended(parked.reason, parked.dueMs, parked.facts, record, parked.told);
+  // It does not leave, whatever becomes of the run and of the calls beside it.
+  moveStep(kernel.sql, claim.id, key, "sent", "planned");
+  throw awaiting(kernel, claim, breaker.name, false);
 }
 
 /** @param unanswered  Nothing was heard: what was no fault of the far side's tells nothing of it. */
